@@ -1,0 +1,275 @@
+"""What Python users and every front call: load a model, train one. Joins training and inference."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rnncli import library
+from rnncli.config import (
+    TRAINING_OPTIONS,
+    Context,
+    Device,
+    EngineName,
+    ModelConfig,
+    SampleConfig,
+    TokenizerConfig,
+    Unit,
+    options_of,
+    training_flags,
+    validate,
+)
+from rnncli.device import find_machine
+from rnncli.errors import ConfigError
+from rnncli.formats.card import model_card
+from rnncli.records import Done, Sample, TextScore, TrainEvent
+from rnncli.store import CARD, TRAINING, Stored, open_folder, write_bytes
+from rnncli.text.read import check_encoding
+from rnncli.text.sources import find_sources
+from rnncli.text.survey import survey
+from rnncli.training.prepare import RunConfig
+from rnncli.training.recipe import Plan, make_plan
+
+__all__ = ["Model", "Plan", "Run", "TrainRequest", "load", "open_run", "resume_run", "train"]
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rnncli.inference.engine import Engine
+    from rnncli.inference.sampler import Sampler
+    from rnncli.inference.scorer import Scorer
+    from rnncli.text.tokenizers.base import Tokenizer
+    from rnncli.training.run import Run as TrainingRun
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainRequest:
+    """What a person asks of a training. ``given``: only the settings they named; the recipe chooses the rest."""
+
+    corpora: tuple[str, ...]
+    given: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    name: str | None = None
+    out: str | None = None
+    overwrite: bool = False
+    device: Device = "auto"
+    threads: int | None = None
+    from_model: str | None = None
+
+
+class Run:
+    """A training about to happen: its plan, where it goes, and its events."""
+
+    def __init__(self, folder: Path, plan: Plan, make: Any) -> None:
+        self.folder, self.plan, self._make = folder, plan, make
+        self._stopped = False
+        self._inner: TrainingRun | None = None
+
+    def stop(self) -> None:
+        """Finish the step, save, and end with a Done whose reason is 'interrupted'."""
+        self._stopped = True
+        if self._inner is not None:
+            self._inner.stop()
+
+    def events(self) -> Iterable[TrainEvent]:
+        """Train; the last record is a Done. After it the model folder is whole, its card included."""
+        self._inner = self._make()
+        if self._stopped:
+            self._inner.stop()
+        for event in self._inner.events():
+            if isinstance(event, Done):
+                write_card(self.folder)
+            yield event
+
+
+def open_run(request: TrainRequest) -> Run:
+    """Look at the corpus and make the plan. Nothing is written yet, and torch is not imported."""
+    folder = library.new_folder(request.corpora, name=request.name, out=request.out, overwrite=request.overwrite)
+    machine = find_machine(request.device, request.threads)
+    encoding = check_encoding(request.given.get("encoding", "utf-8"))
+    skipped: list[str] = []
+    sources = find_sources(request.corpora, skipped)
+    facts = survey(sources, encoding)
+    source = open_folder(library.resolve(request.from_model)) if request.from_model is not None else None
+    given = dict(request.given) if source is None else _given_by(source, request.given)
+    plan = make_plan(facts, machine, given)
+    if source is not None and "learning_rate" not in request.given:
+        # The weights know something already: the full rate would forget it.
+        plan = replace(plan, train=replace(plan.train, learning_rate=plan.train.learning_rate * 0.3))
+    corpora = tuple(c if c == "-" else str(Path(c).absolute()) for c in request.corpora)
+    from_folder = str(source.folder.absolute()) if source is not None else None
+    config = RunConfig.of(plan, facts, corpora=corpora, source=from_folder)
+    notices = (f"left out, as it is no text: {', '.join(skipped[:5])}",) if skipped else ()
+
+    def make() -> TrainingRun:
+        from rnncli.training.run import Run as TrainingRun
+
+        return TrainingRun(
+            folder,
+            config,
+            machine,
+            resume=False,
+            overwrite=request.overwrite,
+            source=source,
+            notices=notices,
+            sources=sources,
+        )
+
+    return Run(folder, plan, make)
+
+
+def _given_by(source: Stored, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What the user gave, with the network and the tokenizer of the model that is to be trained further."""
+    fixed = {f.name: getattr(source.model, f.name) for f in options_of(ModelConfig) if "dropout" not in f.name}
+    kind = source.config["tokenizer"]
+    fixed |= {f.name: kind[f.name] for f in options_of(TokenizerConfig)}
+    for name, value in given.items():
+        if name in fixed and fixed[name] != value:
+            raise ConfigError(
+                f"{training_flags()[name]} {value} does not fit the model, which has {fixed[name]}",
+                hint=f"Leave {training_flags()[name]} out: --from keeps the model's network and tokenizer.",
+            )
+    return {**fixed, **given}
+
+
+RESUMABLE = ("minutes", "steps", "epochs")
+
+
+def resume_run(name: str, given: Mapping[str, Any], *, device: Device = "auto", threads: int | None = None) -> Run:
+    """Go on with a run, given by its name or folder, from its last save."""
+    folder = Path(name) if (Path(name) / TRAINING).is_dir() else library.MODELS / name
+    if not folder.is_dir():
+        folder = library.resolve(name)
+    config = RunConfig.load(folder)
+    train = config.train
+    for key, value in given.items():
+        kept = next((getattr(c, key) for c in _configs(config) if hasattr(c, key)), None)
+        if key not in RESUMABLE and value != kept:
+            raise ConfigError(
+                f"{training_flags()[key]} {value} differs from the run's, which is {kept}",
+                hint="A resumed run keeps its configuration; only --minutes, --steps and --epochs may change.",
+            )
+    budget = {key: value for key, value in given.items() if key in RESUMABLE}
+    if len(budget) > 1:
+        raise ConfigError("--minutes, --steps and --epochs exclude each other", hint="Give one budget.")
+    if budget:
+        train = validate(replace(train, **{**dict.fromkeys(RESUMABLE), **budget}))
+        config = replace(config, train=train)
+    machine = find_machine(device, threads)
+
+    def make() -> TrainingRun:
+        from rnncli.training.run import Run as TrainingRun
+
+        run = TrainingRun(folder, config, machine, resume=True)
+        run.more_minutes = budget.get("minutes")
+        if budget:
+            config.save(folder)
+        return run
+
+    return Run(folder, config.plan(), make)
+
+
+def _configs(config: RunConfig) -> tuple[Any, ...]:
+    return (config.train, config.tokenizer, config.corpus, config.model)
+
+
+class Model:
+    """A finished model: scores and samples text."""
+
+    def __init__(self, stored: Stored, engine: Engine) -> None:
+        from rnncli.inference.sampler import Sampler
+        from rnncli.inference.scorer import Scorer
+
+        self.folder, self.config, self.engine = stored.folder, stored.config, engine
+        self.name = stored.folder.name
+        self.unit: Unit = stored.unit
+        self.tokenizer: Tokenizer = stored.tokenizer
+        self.sampler: Sampler = Sampler(engine, stored.tokenizer, stored.unit)
+        self.scorer: Scorer = Scorer(engine, stored.tokenizer)
+        self.definition: dict[str, Any] = {
+            "log_base": "e",
+            "end_counted": True,
+            "context": "line",
+            "tokenizer": stored.tokenizer.kind,
+            "lossless": stored.tokenizer.lossless,
+            "engine": engine.name,
+            "weights": "float32",
+            "model": stored.fingerprint,
+        }
+
+    def score(
+        self, texts: Iterable[str], *, context: Context = "line", tokens: bool = False, words: bool = False
+    ) -> list[TextScore]:
+        """A score for each text, in order; a text is a line, or with context 'file' the next line of one text."""
+        from rnncli.inference.plan import Line
+
+        lines = (Line(text, None, number) for number, text in enumerate(texts, start=1))
+        return list(self.scorer.score(lines, context=context, tokens=tokens, words=words))
+
+    def logprobs(self, text: str) -> NDArray[np.float64]:
+        """Natural log-probability of each token of one line, its end the last: (tokens,)."""
+        import numpy as np
+
+        [score] = self.score([text], tokens=True)
+        return np.array([token.logprob for token in score.token_scores])
+
+    def sample(self, prompt: str = "", **options: Any) -> Sample:
+        """One continuation of ``prompt``; ``options`` are SampleConfig's fields."""
+        try:
+            config = validate(SampleConfig(**options))
+        except TypeError as error:
+            raise ConfigError(f"sample has no such setting: {error}") from None
+        [sample] = self.sampler.samples([prompt], replace(config, count=1))
+        return sample
+
+
+def load(
+    model: str | Path | None = None,
+    *,
+    device: Device = "auto",
+    engine: EngineName = "auto",
+    threads: int | None = None,
+) -> Model:
+    """A model by name or folder; without one $RNNCLI_MODEL, the newest, or the starter."""
+    if engine == "onnx":
+        raise ConfigError("the onnx engine is not there yet", hint="Leave --engine out, or say --engine torch.")
+    stored = open_folder(library.resolve(None if model is None else str(model)))
+    from rnncli.inference.torch_engine import TorchEngine
+
+    return Model(stored, TorchEngine(stored, find_machine(device, threads)))
+
+
+def train(*corpora: str | Path, name: str | None = None, out: str | Path | None = None, **given: Any) -> Model:
+    """Train a model and load it. ``given``: settings as the command line has them, e.g. minutes=1, cell="gru"."""
+    places = {"overwrite", "device", "threads", "from_model"}
+    known = {f.name for kind in TRAINING_OPTIONS for f in options_of(kind)}
+    unknown = sorted(given.keys() - known - places - {"tokenizer"})
+    if unknown:
+        raise ConfigError(f"train has no setting {', '.join(unknown)}")
+    if "tokenizer" in given:
+        given["kind"] = given.pop("tokenizer")
+    request = TrainRequest(
+        corpora=tuple(str(c) for c in corpora),
+        name=name,
+        out=None if out is None else str(out),
+        given={k: str(v) if k == "valid" else v for k, v in given.items() if k in known},
+        **{k: v for k, v in given.items() if k in places},
+    )
+    run = open_run(request)
+    for _ in run.events():
+        pass
+    return load(run.folder)
+
+
+CARD_SAMPLES = 3
+
+
+def write_card(folder: Path) -> None:
+    """Give a finished model its README.md: what it was trained on, how well it does, three samples."""
+    model = load(folder, device="cpu")
+    config = SampleConfig(max_tokens=60, seed=1, count=CARD_SAMPLES)
+    samples = [sample.text for sample in model.sampler.samples([""], config)]
+    write_bytes(folder / CARD, model_card(model.name, model.config, samples).encode("utf-8", "replace"))

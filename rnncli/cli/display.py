@@ -1,0 +1,171 @@
+"""How a training shows itself: events for a program, a live line for a person, some lines for a log."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from rnncli.cli.plan import plan_table
+from rnncli.cli.summary import summary
+from rnncli.cli.terminal import flush, has_color, is_terminal, one_line, paint, say, write
+from rnncli.records import Done, Evaluated, Notice, StepDone, TrainEvent
+
+if TYPE_CHECKING:
+    from rnncli.api import Plan
+
+QUIET_SECONDS = 10.0
+"""Between two lines about steps, where stderr is no terminal."""
+STOPPING = "stopping: this step is finished and saved first; Ctrl-C again leaves at once"
+
+
+class Display(Protocol):
+    """Something that a training can be shown on."""
+
+    def plan(self, plan: Plan) -> None:
+        """Show what is going to happen."""
+
+    def event(self, event: TrainEvent) -> None:
+        """Show what happened."""
+
+    def stopping(self) -> None:
+        """Answer a Ctrl-C at once. Runs in a signal handler."""
+
+
+@contextmanager
+def open_display(*, as_json: bool, quiet: bool) -> Iterator[Display]:
+    """The display that fits the options and the streams; it is taken down at the end."""
+    if as_json:
+        yield Json(quiet)
+    elif quiet:
+        yield Silent()
+    elif is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb":
+        from rnncli.cli.live import open_live
+
+        with open_live() as live:
+            yield live
+    else:
+        yield Log()
+
+
+def _tell_stopping() -> None:
+    # A signal may come amid a write to sys.stderr, which would not let another one in.
+    os.write(2, f"rnncli: {STOPPING}\n".encode())
+
+
+class Silent:
+    """Nothing at all."""
+
+    def plan(self, plan: Plan) -> None:
+        pass
+
+    def event(self, event: TrainEvent) -> None:
+        pass
+
+    def stopping(self) -> None:
+        pass
+
+
+class Json:
+    """One object a line on stdout."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+
+    def plan(self, plan: Plan) -> None:
+        from rnncli.formats import json
+
+        self._write(json.dumps({"event": "plan", **plan.as_dict()}))
+
+    def event(self, event: TrainEvent) -> None:
+        from rnncli.formats import json
+
+        self._write(json.event(event))
+
+    def stopping(self) -> None:
+        if not self.quiet:
+            _tell_stopping()
+
+    def _write(self, line: str) -> None:
+        write(line + "\n")
+        flush()
+
+
+class Log:
+    """Plain lines on stderr: the plan, a step every ten seconds, each evaluation, the end."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def plan(self, plan: Plan) -> None:
+        show_plan(plan)
+
+    def event(self, event: TrainEvent) -> None:
+        if isinstance(event, StepDone):
+            if time.monotonic() >= self._next:
+                self._next = time.monotonic() + QUIET_SECONDS
+                say(step_text(event))
+        else:
+            show_rare(event)
+
+    def stopping(self) -> None:
+        _tell_stopping()
+
+
+def show_plan(plan: Plan) -> None:
+    """The plan's table on stderr."""
+    sys.stderr.write(plan_table(plan.settings, color=has_color("stderr")) + "\n")
+    sys.stderr.flush()
+
+
+def show_rare(event: TrainEvent) -> None:
+    """A line on stderr for each event that is not a step; the summary for the last one."""
+    if isinstance(event, Evaluated):
+        say(evaluation_text(event))
+    elif isinstance(event, Notice):
+        say(event.message)
+    elif isinstance(event, Done):
+        sys.stderr.write(summary(event, color=has_color("stderr")))
+        sys.stderr.flush()
+
+
+def step_text(step: StepDone) -> str:
+    """A step in one line."""
+    parts = [f"step {step.step}", f"loss {step.loss:.3f}"]
+    if step.nats_per_char is not None:
+        parts[-1] += f" ({step.nats_per_char:.3f} nats/char)"
+    parts += [f"{step.tokens_per_second:,.0f} tokens/s", f"gradient {step.grad_norm:.2g}"]
+    parts.append(f"{clock(step.seconds_left)} left")
+    if step.skipped:
+        parts.append(f"{step.skipped} skipped")
+    return "  ".join(parts)
+
+
+def evaluation_text(event: Evaluated) -> str:
+    """An evaluation in one line."""
+    mark = "  best so far" if event.best else ""
+    part = " (of a part)" if event.partial else ""
+    return f"step {event.step}  validation {valid_text(event)}{part}{mark}"
+
+
+def valid_text(event: Evaluated) -> str:
+    """The figure that says most: nats per character, or perplexity where characters mean nothing."""
+    if event.valid.nats_per_char is not None:
+        return f"{event.valid.nats_per_char:.4f} nats/char"
+    return f"perplexity {event.valid.perplexity or 0:.1f}"
+
+
+def clock(seconds: float) -> str:
+    """``1:05``, ``2:03:00``."""
+    whole = max(0, round(seconds)) if seconds < 1e7 else 0
+    minutes, left = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
+
+
+def bold(text: str) -> str:
+    """The text in bold where stderr has colour."""
+    return paint(one_line(text), 1, on=has_color("stderr"))

@@ -1,0 +1,61 @@
+"""Errors as a person sees them, one line and one hint, and the exit code a script sees."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from rnncli.cli.terminal import has_color, one_line, paint
+from rnncli.errors import ConfigError, CorpusError, DeviceError, ModelError, RnncliError
+
+DONE, FAILED, USAGE, MODEL, CORPUS, INTERRUPTED, CLOSED_PIPE = 0, 1, 2, 3, 4, 130, 141
+
+CODES: dict[type[RnncliError], int] = {
+    ConfigError: USAGE,
+    DeviceError: USAGE,
+    ModelError: MODEL,
+    CorpusError: CORPUS,
+}
+
+
+class ClosedPipeError(Exception):
+    """Whoever read our output has gone. (Typer would turn the BrokenPipeError itself into exit code 1.)"""
+
+
+def code_of(error: RnncliError) -> int:
+    """The exit code of a mistake."""
+    return next((code for kind, code in CODES.items() if isinstance(error, kind)), FAILED)
+
+
+def report(message: str, hint: str | None = None) -> None:
+    """``rnncli: error: MESSAGE`` on stderr, and the hint on the next line."""
+    if sys.stderr is None:
+        return
+    label = paint("rnncli: error:", 1, 31, on=has_color("stderr"))
+    sys.stderr.write(f"{label} {one_line(message)}\n")
+    if hint:
+        sys.stderr.write(f"{one_line(hint)}\n")
+    sys.stderr.flush()
+
+
+def report_unexpected(error: BaseException) -> int:
+    """One line for an error that nobody foresaw, and its exit code."""
+    if isinstance(error, MemoryError):
+        report("out of memory", "Use a smaller model or batch, or a machine with more memory.")
+    elif isinstance(error, OSError):
+        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+        report(f"{where}{error.strerror or error}")
+    else:
+        text = str(error).strip().split("\n")[0]
+        report(f"{type(error).__name__}: {text}" if text else type(error).__name__, "--debug shows where.")
+    return FAILED
+
+
+def silence(*streams: int) -> None:
+    """Point file descriptors at nothing, so that the interpreter's last flush cannot fail."""
+    try:
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        for stream in streams:
+            os.dup2(nothing, stream)
+    except OSError:
+        pass

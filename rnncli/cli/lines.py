@@ -1,0 +1,105 @@
+"""Lines to score, from files and stdin, as they come."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import select
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rnncli.cli.terminal import flush, say, say_waiting
+from rnncli.errors import ConfigError, CorpusError
+
+STDIN = "-"
+READ = 1 << 16
+
+
+class Lines:
+    """A source of lines for the scorer. ``invalid`` counts those that were not in the encoding."""
+
+    def __init__(self, files: Sequence[str], *, encoding: str, strict: bool, quiet: bool) -> None:
+        self.files = files or (STDIN,)
+        self.encoding = encoding
+        self.strict = strict
+        self.quiet = quiet
+        self.invalid = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        """``Line`` records, and FLUSH where nothing more is waiting."""
+        from rnncli.inference.plan import FLUSH, Line
+        from rnncli.text.read import check_encoding, decode_line
+
+        if check_encoding(self.encoding).startswith(("utf-16", "utf-32")):
+            raise ConfigError(f"lines cannot be told apart in {self.encoding}", hint="Convert the text to UTF-8.")
+        name, number = "", 0
+        for file, data in self._raw():
+            if data is None:
+                yield FLUSH
+                flush()  # the scorer is back for more, so all rows so far were written
+                continue
+            name, number = (name, number + 1) if file == name else (file, 1)
+            text, valid = decode_line(data, self.encoding)
+            if not valid:
+                self.invalid += 1
+                if self.strict:
+                    yield FLUSH
+                    raise CorpusError(
+                        f"{file}, line {number} is not {self.encoding.upper()}",
+                        hint="Say --encoding NAME, or leave --strict out to score it by its bytes.",
+                    )
+            yield Line(text, file, number)
+
+    def _raw(self) -> Iterator[tuple[str, bytes | None]]:
+        """File names and lines as bytes; None where nothing is waiting."""
+        from rnncli.text.read import find_sources, iter_lines
+
+        for file in self.files:
+            if file == STDIN:
+                say_waiting("lines", quiet=self.quiet)
+                yield from ((STDIN, line) for line in _stdin_lines())
+            else:
+                for source in find_sources([file]):
+                    yield from ((source.name, line) for line in iter_lines(source))
+
+    def warn(self) -> None:
+        """Say once, at the end, how many lines were not in the encoding."""
+        if self.invalid:
+            lines = "1 line was" if self.invalid == 1 else f"{self.invalid:,} lines were"
+            say(f"{lines} not {self.encoding.upper()}, and scored by the bytes", quiet=self.quiet)
+
+
+def _stdin_lines() -> Iterator[bytes | None]:
+    """Lines of stdin without their ends, each as soon as it is there; None before a wait."""
+    if sys.stdin is None:
+        raise CorpusError("stdin is closed", hint="Give a FILE, or pipe some lines in.")
+    fd = sys.stdin.fileno()
+    first, pieces = True, list[bytes]()
+    while True:
+        if not _is_waiting(fd):
+            yield None
+        data = os.read(fd, READ)
+        if not data:
+            break
+        *lines, rest = data.split(b"\n")
+        for line in lines:
+            yield _trimmed(b"".join([*pieces, line]), first)
+            first, pieces = False, []
+        if rest:
+            pieces.append(rest)
+    if pieces:
+        yield _trimmed(b"".join(pieces), first)
+
+
+def _is_waiting(fd: int) -> bool:
+    """Whether a read would give something at once. Where the system cannot say, it may not."""
+    try:
+        return bool(select.select([fd], [], [], 0)[0])
+    except (OSError, ValueError):
+        return False
+
+
+def _trimmed(line: bytes, first: bool) -> bytes:
+    """The line without the rest of its end, and without the mark that may open a file."""
+    return (line.removeprefix(codecs.BOM_UTF8) if first else line).removesuffix(b"\r")

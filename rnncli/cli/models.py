@@ -1,0 +1,101 @@
+"""``rnncli models``: what models there are, and what they are."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from rnncli import library
+from rnncli.cli.columns import aligned, human_size, tabbed
+from rnncli.cli.options import DebugOption
+from rnncli.cli.terminal import draw, has_color, is_terminal, say, write
+from rnncli.errors import ConfigError
+
+ModelArgument = Annotated[str | None, typer.Argument(metavar="[MODEL]", help="A model's name or folder.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON.")]
+HEADER = ("name", "created", "tokenizer", "size", "nats/char", "corpus")
+
+
+def list_models(json_: JsonOption = False, debug: DebugOption = False) -> None:
+    """List the models in ./models, newest first, and the starter."""
+    entries = library.list_models()
+    if json_:
+        for entry in entries:
+            record = {
+                "name": entry.name,
+                "folder": str(entry.folder),
+                "size": entry.size,
+                **_facts(entry.config),
+            }
+            write(json.dumps(record, ensure_ascii=False) + "\n")
+        return
+    rows = [_row(entry) for entry in entries]
+    if not rows:
+        say("there is no model yet; train one: rnncli train CORPUS")
+    elif is_terminal(sys.stdout):
+        draw(aligned(HEADER, rows, right=(3, 4), color=has_color("stdout")))
+    else:
+        write(tabbed(HEADER, rows))
+
+
+def _facts(config: dict[str, Any]) -> dict[str, Any]:
+    """What a list needs of config.json; nothing here is relied on, the folder may be anyone's."""
+    metrics, tokenizer, corpus = (_mapping(config.get(key)) for key in ("metrics", "tokenizer", "corpus"))
+    files = corpus.get("files")
+    return {
+        "created": config.get("created"),
+        "tokenizer": tokenizer.get("kind"),
+        "corpus": [str(name) for name in files] if isinstance(files, list) else [],
+        "valid": _mapping(metrics.get("valid")) or None,
+    }
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _row(entry: library.Entry) -> tuple[str, ...]:
+    facts = _facts(entry.config)
+    nats = _mapping(facts["valid"]).get("nats_per_char")
+    created = datetime.fromtimestamp(entry.created, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+    return (
+        entry.name,
+        created,
+        str(facts["tokenizer"] or "-") if entry.config else "unreadable",
+        human_size(entry.size),
+        f"{nats:.3f}" if isinstance(nats, int | float) else "-",
+        ", ".join(facts["corpus"]) or "-",
+    )
+
+
+def show(model: ModelArgument = None, json_: JsonOption = False, debug: DebugOption = False) -> None:
+    """Show a model's card, or with --json its config.json."""
+    folder = library.resolve(model)
+    card = folder / "README.md"
+    if json_ or not card.is_file():
+        write((folder / library.CONFIG).read_text(encoding="utf-8", errors="replace"))
+    else:
+        write(card.read_text(encoding="utf-8", errors="replace"))
+
+
+def path(model: ModelArgument = None, debug: DebugOption = False) -> None:
+    """Print a model's folder."""
+    write(f"{library.resolve(model).absolute()}\n")
+
+
+def remove(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model's name or folder.")],
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")] = False,
+    debug: DebugOption = False,
+) -> None:
+    """Delete a model, what --resume needs included."""
+    if not yes:
+        if not is_terminal(sys.stdin):
+            raise ConfigError(f"nobody is there to ask whether to remove {model}", hint="Say --yes.")
+        if not typer.confirm(f"Delete the model {model} for good?", err=True):
+            raise typer.Exit(1)
+    say(f"removed {library.remove(model)}")

@@ -1,0 +1,120 @@
+"""``rnncli sample``: text from a model, as it comes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rnncli.cli.options import (
+    DebugOption,
+    DeviceOption,
+    EngineOption,
+    ModelOption,
+    QuietOption,
+    ThreadsOption,
+    config_options,
+)
+from rnncli.cli.terminal import flush, is_terminal, say_waiting, write, write_bytes
+from rnncli.config import SampleConfig, validate
+from rnncli.errors import ConfigError, CorpusError
+
+if TYPE_CHECKING:
+    from rnncli.api import Model
+
+
+@config_options(SampleConfig, defaults=True)
+def sample(
+    prompt: Annotated[str | None, typer.Argument(metavar="[PROMPT]", help="How the text begins; - is stdin.")] = None,
+    model: ModelOption = None,
+    echo: Annotated[bool, typer.Option("--echo/--no-echo", help="Print the prompt first.")] = True,
+    prompts: Annotated[
+        str | None, typer.Option("--prompts", metavar="FILE", help="Prompts, one a line; - is stdin.")
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="One object a sample.")] = False,
+    device: DeviceOption = "auto",
+    engine: EngineOption = "auto",
+    threads: ThreadsOption = None,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+    *,
+    given: Mapping[str, Any],
+) -> None:
+    """Write text that begins with PROMPT, as the model would go on."""
+    if prompt is not None and prompts is not None:
+        raise ConfigError("PROMPT and --prompts cannot be given together")
+    config = validate(SampleConfig(**given))
+    texts = [_one_prompt(prompt, quiet)] if prompts is None else list(_many_prompts(prompts, quiet))
+
+    from rnncli.api import load
+
+    loaded = load(model, device=device, engine=engine, threads=threads)
+    if json_:
+        _write_json(loaded, texts, config)
+    elif len(texts) == 1 and config.count == 1:
+        _stream(loaded, texts[0], config, echo=echo)
+    else:
+        _write_all(loaded, texts, config, echo=echo)
+
+
+def _one_prompt(prompt: str | None, quiet: bool) -> str:
+    if prompt != "-":
+        return prompt or ""
+    say_waiting("a prompt", quiet=quiet)
+    data = sys.stdin.buffer.read().replace(b"\r\n", b"\n")
+    return data.removesuffix(b"\n").decode("utf-8", errors="surrogateescape")
+
+
+def _many_prompts(path: str, quiet: bool) -> Iterator[str]:
+    if path == "-":
+        say_waiting("prompts, one a line,", quiet=quiet)
+        data = sys.stdin.buffer.read()
+    else:
+        try:
+            data = Path(path).read_bytes()
+        except OSError as error:
+            raise CorpusError(f"cannot read {path}: {error.strerror or error}") from error
+    for line in data.removesuffix(b"\n").split(b"\n") if data else ():
+        yield line.removesuffix(b"\r").decode("utf-8", errors="surrogateescape")
+
+
+def _write_json(model: Model, prompts: list[str], config: SampleConfig) -> None:
+    from rnncli.formats import json
+
+    for sample in model.sampler.samples(prompts, config):
+        write(json.sample(sample) + "\n")
+        flush()
+
+
+def _stream(model: Model, prompt: str, config: SampleConfig, *, echo: bool) -> None:
+    """One sample, token by token: glyphs on a terminal, raw bytes into a pipe."""
+    screen = is_terminal(sys.stdout)
+    last = ""
+    if echo and prompt:
+        write(prompt)
+        flush()
+        last = prompt
+    for chunk in model.sampler.stream(prompt, config):
+        if screen:
+            write(chunk.text)
+            flush()
+        else:
+            write_bytes(chunk.data)
+        last = chunk.text or last
+    if not last.endswith("\n"):
+        write("\n")
+
+
+def _write_all(model: Model, prompts: list[str], config: SampleConfig, *, echo: bool) -> None:
+    """Many samples: one a line from a model of lines, else with an empty line between them."""
+    between = b"\n" if model.unit == "stream" and config.until != "line" else b""
+    for number, sample in enumerate(model.sampler.samples(prompts, config)):
+        head = sample.prompt.encode("utf-8", errors="surrogateescape") if echo else b""
+        text = (head + sample.data).removesuffix(b"\n") + b"\n"
+        if number:
+            write_bytes(between)
+        write_bytes(text)
+        flush()

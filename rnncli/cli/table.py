@@ -1,0 +1,106 @@
+"""Scores for a person: each line tinted by surprise, its figures beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rnncli.cli.columns import aligned, width
+from rnncli.cli.terminal import one_line, paint
+from rnncli.records import LN2, Tally, TextScore, TokenScore
+
+COLUMNS = ("bits/byte", "perplexity", "logprob")
+FIGURES = ("perplexity", "token_perplexity", "perplexity1", "nats_per_char", "bits_per_char", "bits_per_byte")
+TINTS = ((2.0, 28), (5.0, 64), (8.0, 136), (11.0, 166), (float("inf"), 160))
+"""Below so many bits of surprise, this colour of the 256: green to red."""
+
+
+def table(scores: Iterator[TextScore], *, tokens: bool, words: bool, color: bool) -> Iterator[str]:
+    """Text of a table as the scores come: a header, a line for each line, its tokens or words below it."""
+    head = "  ".join(f"{name:>10}" for name in COLUMNS) + "  text"
+    for number, score in enumerate(scores):
+        if number == 0:
+            yield paint(head, 1, on=color) + "\n"
+        yield _line(score, color)
+        if tokens:
+            yield _tokens(score, color)
+        if words:
+            yield _words(score, color)
+
+
+def _line(score: TextScore, color: bool) -> str:
+    tally = score.tally
+    figures = (
+        _figure(tally.bits_per_byte, ".3f"),
+        _figure(tally.perplexity, ".4g"),
+        _figure(tally.logprob, ".2f"),
+    )
+    return "  ".join(f"{figure:>10}" for figure in figures) + f"  {_tinted(score, color)}\n"
+
+
+def _figure(value: float | None, form: str) -> str:
+    return "-" if value is None else f"{value:{form}}"
+
+
+def _tinted(score: TextScore, color: bool) -> str:
+    if not color or not score.token_scores:
+        return one_line(score.text)
+    pieces, done = [], 0
+    for start, end, bits in _spans(score.token_scores):
+        if end > start:
+            pieces.append(one_line(score.text[done:start]) + _tint(one_line(score.text[start:end]), bits))
+            done = end
+        else:
+            pieces.append(one_line(score.text[done:start]) + _tint("\u21b5", bits))
+            done = start
+    return "".join(pieces)
+
+
+def _spans(tokens: tuple[TokenScore, ...]) -> Iterator[tuple[int, int, float]]:
+    """Spans of text and their bits of surprise; the byte tokens of one character count together."""
+    spans: list[tuple[int, int, float]] = []
+    for token in tokens:
+        if spans and (token.start, token.end) == spans[-1][:2] and token.end > token.start:
+            spans[-1] = (token.start, token.end, spans[-1][2] + token.surprisal_bits)
+        else:
+            spans.append((token.start, token.end, token.surprisal_bits))
+    return iter(spans)
+
+
+def _tint(text: str, bits: float) -> str:
+    code = next((code for limit, code in TINTS if bits < limit), TINTS[-1][1])
+    return paint(text, 38, 5, code, on=True)
+
+
+def _tokens(score: TextScore, color: bool) -> str:
+    wide = max((width(one_line(t.token)) for t in score.token_scores), default=0)
+    lines = [f"{'':12}{'token':{wide}}  {'bits':>7}  {'rank':>6}  {'entropy':>7}"]
+    for token in score.token_scores:
+        name = "\u21b5" if token.token == "\n" else one_line(token.token)
+        bits = token.surprisal_bits
+        space = " " * (wide - width(name))
+        figures = f"{bits:7.2f}  {token.rank:6d}  {token.entropy / LN2:7.2f}"
+        lines.append(f"{'':12}{_tint(name, bits) if color else name}{space}  {figures}")
+    return "\n".join(lines) + "\n"
+
+
+def _words(score: TextScore, color: bool) -> str:
+    wide = max((width(one_line(w.word)) for w in score.word_scores), default=0)
+    lines = [f"{'':12}{'word':{wide}}  {'bits':>7}  {'tokens':>6}"]
+    for word in score.word_scores:
+        name, bits = one_line(word.word), word.surprisal_bits
+        space = " " * (wide - width(name))
+        mark = "  spelled" if word.spelled else ""
+        lines.append(f"{'':12}{_tint(name, bits) if color else name}{space}  {bits:7.2f}  {word.tokens:6d}{mark}")
+    return "\n".join(lines) + "\n"
+
+
+def total_table(tally: Tally, definition: Mapping[str, Any], *, color: bool) -> str:
+    """One figure a line, and what it means."""
+    figures = {
+        "logprob": f"{tally.logprob:.3f}",
+        **{key: str(getattr(tally, key)) for key in ("lines", "tokens", "words", "chars", "bytes", "spelled")},
+        **{key: _figure(getattr(tally, key), ".5g") for key in FIGURES},
+        **{f"definition: {key}": str(value) for key, value in definition.items()},
+    }
+    return aligned(("figure", "value"), list(figures.items()), color=color)

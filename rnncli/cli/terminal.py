@@ -1,0 +1,88 @@
+"""The three streams: what may be shown on a terminal, where colour goes, and talk on stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import IO, Literal
+
+ColorStream = Literal["stdout", "stderr"]
+
+_BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_GLYPHS: dict[int, str] = {
+    **{code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\n\t"},
+    0x7F: "\u2421",
+    **{code: f"<U+{code:04X}>" for code in (*range(0x80, 0xA0), *_BIDI)},
+    **dict.fromkeys(range(0xD800, 0xE000), "\ufffd"),
+}
+
+
+def visible(text: str) -> str:
+    """The text with what steers a terminal replaced by what shows; newline and tab stay."""
+    return text.translate(_GLYPHS)
+
+
+def one_line(text: str) -> str:
+    """The text visible, on one line."""
+    return visible(" ".join(text.split("\n"))).replace("\t", " ")
+
+
+def is_terminal(stream: IO[str] | None) -> bool:
+    """Whether a person looks at (or types into) this stream."""
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:
+        return False
+
+
+def has_color(which: ColorStream) -> bool:
+    """Whether to colour a stream: never under NO_COLOR, always under FORCE_COLOR, else on a terminal."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return is_terminal(getattr(sys, which)) and os.environ.get("TERM") != "dumb"
+
+
+def paint(text: str, *codes: int, on: bool) -> str:
+    """The text between ANSI colour codes, or as it is."""
+    return f"\x1b[{';'.join(map(str, codes))}m{text}\x1b[0m" if on and text else text
+
+
+def say(message: str, *, quiet: bool = False) -> None:
+    """One line of talk on stderr."""
+    if not quiet and sys.stderr is not None:
+        sys.stderr.write(f"rnncli: {one_line(message)}\n")
+        sys.stderr.flush()
+
+
+def say_waiting(what: str, *, quiet: bool = False) -> None:
+    """Tell a person at the keyboard what is waited for; nothing where stdin is a file or a pipe."""
+    if is_terminal(sys.stdin):
+        say(f"reading {what} from the terminal; end it with Ctrl-D", quiet=quiet)
+
+
+def write(text: str) -> None:
+    """Data on stdout: a terminal sees control characters as glyphs, a pipe the text as it is, in UTF-8."""
+    draw(visible(text) if is_terminal(sys.stdout) else text)
+
+
+def draw(text: str) -> None:
+    """Text on stdout as it is, ANSI codes included; all else in it must have been made visible."""
+    if is_terminal(sys.stdout):
+        sys.stdout.write(text)
+    else:
+        sys.stdout.buffer.write(text.encode("utf-8", errors="surrogateescape"))
+
+
+def write_bytes(data: bytes) -> None:
+    """Data on stdout, raw into a pipe."""
+    if is_terminal(sys.stdout):
+        write(data.decode("utf-8", errors="surrogateescape"))
+    else:
+        sys.stdout.buffer.write(data)
+
+
+def flush() -> None:
+    """Hand on what was written to stdout."""
+    sys.stdout.flush()

@@ -1,0 +1,76 @@
+"""The model card: README.md of a model folder, written for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def model_card(name: str, config: Mapping[str, Any], samples: Sequence[str]) -> str:
+    """Markdown from a config.json and some samples."""
+    corpus, metrics = config["corpus"], config["metrics"]
+    part = config["parts"][0]["model"]
+    lines = [
+        f"# {name}",
+        "",
+        f"A recurrent language model, trained by rnncli {config['rnncli']} on {_list(corpus['files'])}: "
+        f"{corpus['characters']:,} characters, {corpus['words']:,} words, {corpus['lines']:,} lines.",
+        "",
+        "It reads one line at a time, each by itself."
+        if config["unit"] == "lines"
+        else "It reads running text, from line to line.",
+        "",
+        "## How well it does",
+        "",
+        *_figures(metrics, corpus),
+        "",
+        "## What it is",
+        "",
+        f"- {part['layers']} {part['cell']} layer{'s' * (part['layers'] > 1)} of {part['hidden_size']} units, "
+        f"{config['params']:,} parameters",
+        f"- tokenizer: {config['tokenizer']['kind']}, {part['vocab_size']:,} tokens",
+        f"- created {config['created']}",
+        "",
+        "## Three samples",
+        "",
+        "At temperature 0.8, as they came:",
+        "",
+    ]
+    for sample in samples:
+        lines += ["~~~", sample.strip("\n").replace("~~~", "~ ~ ~"), "~~~", ""]
+    lines += [
+        "## Mind",
+        "",
+        "A language model tells of its text: words, names and passages of the corpus are in its vocabulary and its",
+        "samples. Give it only to those who may see the corpus. The folder training/ holds the text itself, as ids and",
+        "as valid.txt; it may be deleted, and then the training cannot be resumed.",
+        "",
+        "## Use",
+        "",
+        "```sh",
+        f"rnncli sample -m {name}",
+        f"echo 'How likely is this sentence?' | rnncli score -m {name}",
+        "```",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _figures(metrics: Mapping[str, Any], corpus: Mapping[str, Any]) -> list[str]:
+    valid = metrics["valid"]
+    lines = [f"On its validation text ({corpus['validation']}):", ""]
+    rows = [
+        ("nats per character", valid["nats_per_char"]),
+        ("bits per byte", valid["bits_per_byte"]),
+        ("perplexity per word", valid["perplexity"]),
+    ]
+    lines += ["| figure | value |", "|---|---|"]
+    lines += [f"| {label} | {value:.4g} |" for label, value in rows if value is not None]
+    ngram = metrics.get("ngram_nats_per_char")
+    if ngram is not None:
+        lines.append(f"| for comparison, an n-gram model of bytes: nats per character | {ngram:.4g} |")
+    return lines
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names) if names else "text"

@@ -1,0 +1,152 @@
+"""One JSON object a line. What JSON cannot say is null; a lone surrogate, which readers refuse, is U+FFFD."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rnncli.formats.fields import figures
+from rnncli.records import (
+    Done,
+    Evaluated,
+    Notice,
+    Sample,
+    Saved,
+    Setting,
+    StepDone,
+    Tally,
+    TextScore,
+    TokenScore,
+    TrainEvent,
+    WordScore,
+)
+from rnncli.text.escapes import without_lone
+
+
+def dumps(value: Any) -> str:
+    """A line of strict JSON in readable UTF-8."""
+    return json.dumps(_clean(value), ensure_ascii=False, allow_nan=False)
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return without_lone(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {_clean(key): _clean(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(item) for item in value]
+    return value
+
+
+def header(*, tokens: bool = False, words: bool = False) -> Iterator[str]:
+    """Nothing: the objects name their fields."""
+    yield from ()
+
+
+def record(score: TextScore, number: int, *, tokens: bool = False, words: bool = False) -> Iterator[str]:
+    """One object a line of input, with ``token_scores`` and ``word_scores`` in it if asked for."""
+    value: dict[str, Any] = {
+        **figures(score.tally),
+        "line": score.line,
+        "file": score.file,
+        "text": score.text,
+    }
+    if tokens:
+        value["token_scores"] = [_token(token) for token in score.token_scores]
+    if words:
+        value["word_scores"] = [_word(word) for word in score.word_scores]
+    yield dumps(value)
+
+
+def _token(token: TokenScore) -> dict[str, Any]:
+    return {
+        "token": token.token,
+        "start": token.start,
+        "end": token.end,
+        "logprob": token.logprob,
+        "surprisal_bits": token.surprisal_bits,
+        "rank": token.rank,
+        "entropy": token.entropy,
+    }
+
+
+def _word(word: WordScore) -> dict[str, Any]:
+    return {
+        "word": word.word,
+        "start": word.start,
+        "end": word.end,
+        "logprob": word.logprob,
+        "surprisal_bits": word.surprisal_bits,
+        "tokens": word.tokens,
+        "spelled": word.spelled,
+    }
+
+
+def total(tally: Tally, definition: Mapping[str, Any]) -> Iterator[str]:
+    """One object for everything."""
+    yield dumps({**figures(tally), "lines": tally.lines, "definition": definition})
+
+
+def sample(sample: Sample) -> str:
+    """One object a sample; bytes that are no UTF-8 are U+FFFD in its text."""
+    names = ("prompt", "text", "ids", "tokens", "logprobs", "canonical", "stopped", "seed")
+    return dumps({name: getattr(sample, name) for name in names})
+
+
+def plan(settings: Sequence[Setting], **extra: Any) -> str:
+    """The ``plan`` event: every setting with its value and why."""
+    return dumps({"event": "plan", "settings": [asdict(setting) for setting in settings], **extra})
+
+
+def event(event: TrainEvent) -> str:
+    """One training event."""
+    match event:
+        case StepDone():
+            return dumps({"event": "step", **asdict(event)})
+        case Evaluated():
+            return dumps(
+                {
+                    "event": "eval",
+                    "step": event.step,
+                    "valid": _quality(event.valid),
+                    "train_loss": event.train_loss,
+                    "partial": event.partial,
+                    "best": event.best,
+                }
+            )
+        case Saved():
+            return dumps({"event": "saved", **asdict(event)})
+        case Notice():
+            return dumps({"event": "notice", **asdict(event)})
+        case Done():
+            return dumps(_done(event))
+
+
+def _done(done: Done) -> dict[str, Any]:
+    return {
+        "event": "done",
+        "model": done.model,
+        "steps": done.steps,
+        "seconds": done.seconds,
+        "tokens_per_second": done.tokens_per_second,
+        "valid": _quality(done.valid),
+        "params": done.params,
+        "train": None if done.train is None else _quality(done.train),
+        "uniform_nats_per_char": done.uniform_nats_per_char,
+        "ngram_nats_per_char": done.ngram_nats_per_char,
+        "reason": done.reason,
+        **done.extra,
+    }
+
+
+def _quality(tally: Tally) -> dict[str, float | None]:
+    return {
+        "nats_per_char": tally.nats_per_char,
+        "bits_per_byte": tally.bits_per_byte,
+        "perplexity": tally.perplexity,
+    }

@@ -1,0 +1,1 @@
+"""Sampling and scoring with a finished model. No torch at import."""

@@ -1,0 +1,80 @@
+"""In what pieces lines are read: windows that bound memory and waiting, batches of lines of like length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+WINDOW_LINES = 2048
+WINDOW_CHARS = 1 << 19
+FIRST_WINDOW = 32
+"""Lines of the first window; each is twice the one before, so that the first answers come soon."""
+
+FEW_TOKENS, MANY_TOKENS = 1024, 16384
+LOGITS = 1 << 26
+"""Log-probabilities that one advance may need, tokens times vocabulary: 256 MiB of float32."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line to score, without its end. Bytes that are no UTF-8 stand in ``text`` as surrogate escapes."""
+
+    text: str
+    file: str | None = None
+    number: int = 1
+
+
+class Flush(Enum):
+    """Nothing more is waiting now: what was sent before is answered at once."""
+
+    FLUSH = "flush"
+
+
+FLUSH: Final = Flush.FLUSH
+
+
+def windows(
+    lines: Iterable[Line | Flush],
+    *,
+    skip_empty: bool = False,
+    most_lines: int = WINDOW_LINES,
+    most_chars: int = WINDOW_CHARS,
+) -> Iterator[list[Line]]:
+    """The lines in order, some at a time: bounded in lines and characters, and never held beyond a FLUSH."""
+    limit = min(FIRST_WINDOW, most_lines)
+    window: list[Line] = []
+    chars = 0
+    for line in lines:
+        if isinstance(line, Line):
+            if skip_empty and not line.text:
+                continue
+            window.append(line)
+            chars += len(line.text)
+        if window and (line is FLUSH or len(window) >= limit or chars >= most_chars):
+            yield window
+            window, chars = [], 0
+            limit = limit if line is FLUSH else min(limit * 2, most_lines)
+    if window:
+        yield window
+
+
+def tokens_at_once(vocab_size: int) -> int:
+    """How many tokens one advance should hold: fewer for a large vocabulary, whose predictions are wide."""
+    return min(max(LOGITS // max(vocab_size, 1), FEW_TOKENS), MANY_TOKENS)
+
+
+def batches(lengths: Sequence[int], *, tokens: int, chunk: int, batch_size: int | None = None) -> Iterator[list[int]]:
+    """Indexes of rows that go together: of like lengths, longest first, at most ``tokens`` in a chunk.
+
+    ``chunk``: time steps taken at once, so that only that much of a long row counts. ``batch_size`` bounds
+    the rows instead of ``tokens``.
+    """
+    order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
+    start = 0
+    while start < len(order):
+        widest = min(lengths[order[start]], chunk)
+        rows = batch_size or max(1, tokens // max(widest, 1))
+        yield order[start : start + rows]
+        start += rows

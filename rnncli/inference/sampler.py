@@ -1,0 +1,253 @@
+"""Text from a model, a token at a time.
+
+Shapes: B rows, V vocabulary. One loop serves one streaming row and batches alike. A row's randomness is a
+function of (seed, number of the sample, tokens before it), so it gives one text alone or in company.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
+
+import numpy as np
+
+from rnncli.config import SampleConfig, Unit
+from rnncli.errors import ConfigError
+from rnncli.inference.decoding import REPEAT_WINDOW, distribution, draw, uniform
+from rnncli.inference.emission import Emission, Stop
+from rnncli.inference.engine import Engine, Floats, State, select, stack
+from rnncli.inference.healing import Covers, Pieces, find_covers, take_back, unsampled
+from rnncli.records import Chunk, Sample
+from rnncli.text.escapes import bytes_of, text_of
+from rnncli.text.tokenizers.base import Tokenizer
+
+CHUNK = 256
+"""Most tokens of a prompt read at once."""
+ROWS = 64
+"""Most rows that sampling keeps in memory."""
+GROUP = 8
+"""Rows of every step, filled up where there are fewer. How a matrix product rounds depends on its shape, and a draw
+may hang on that: in groups of one size a row comes out the same to the bit, alone or in company."""
+
+
+@dataclass(frozen=True, eq=False)
+class Position:
+    """Where a text stands: all that is needed to go on from it, any number of times.
+
+    ``state`` has one row and has read the opening newline and ``ids``; ``logprobs`` (V,) is what it expects
+    next. ``pending``: bytes of the prompt that are not read yet but must come next, and the ways in which
+    they may.
+    """
+
+    state: State
+    logprobs: Floats
+    ids: tuple[int, ...]
+    pending: bytes = b""
+    covers: Covers | None = None
+
+
+@dataclass(eq=False)
+class _Row:
+    """One sample under way; lives no longer than its loop."""
+
+    prompt: str
+    sample: int
+    start: Position
+    emission: Emission
+    joins: bool
+    ids: list[int] = field(default_factory=list)
+    chunks: list[Chunk] = field(default_factory=list)
+
+    @property
+    def fresh(self) -> bool:
+        return not self.ids
+
+
+class Sampler:
+    """Samples from one model. It keeps nothing between calls."""
+
+    def __init__(self, engine: Engine, tokenizer: Tokenizer, unit: Unit) -> None:
+        self.engine = engine
+        self.tokenizer = tokenizer
+        self.unit = unit
+        self._barred = unsampled(tokenizer)
+
+    def stream(self, prompt: str, config: SampleConfig, *, sample: int = 0) -> Iterator[Chunk]:
+        """The continuation of a prompt, a chunk a token, each as soon as it is certain."""
+        config = _with_seed(config)
+        [start] = self.read([prompt])
+        row = self._row(prompt, start, config, sample=sample, number=0)
+        for _, chunk in self._decode([row], config):
+            yield chunk
+
+    def samples(self, prompts: Sequence[str], config: SampleConfig) -> Iterator[Sample]:
+        """``config.count`` samples of each prompt, in order, some rows at a time."""
+        config = _with_seed(config)
+        jobs = ((prompt, sample) for prompt in prompts for sample in range(config.count))
+        for batch in _batches(jobs, ROWS):
+            wanted = list(dict.fromkeys(prompt for prompt, _ in batch))
+            starts = dict(zip(wanted, self.read(wanted), strict=True))
+            rows = [
+                self._row(prompt, starts[prompt], config, sample=sample, number=number)
+                for number, (prompt, sample) in enumerate(batch)
+            ]
+            for row, chunk in self._decode(rows, config):
+                row.chunks.append(chunk)
+            for row in rows:
+                yield self._finished(row, config)
+
+    def read(self, prompts: Sequence[str]) -> list[Position]:
+        """Where each prompt ends, its last piece taken back where more text could change it."""
+        return [self._read_prompt(prompt) for prompt in prompts]
+
+    def _read_prompt(self, prompt: str) -> Position:
+        kept, original, data = take_back(self.tokenizer, prompt)
+        logprobs_V, state = self._read((self.tokenizer.newline_id, *kept), self.engine.start(1))
+        here = Position(state, logprobs_V, kept)
+        return self._heal(here, original, data) if data else here
+
+    def _heal(self, here: Position, original: tuple[int, ...], data: bytes) -> Position:
+        covers = find_covers(
+            self.engine,
+            self._pieces,
+            state=here.state,
+            logprobs_V=here.logprobs,
+            taken=data,
+            original=original,
+        )
+        if covers is not None:
+            return Position(here.state, here.logprobs, here.ids, data, covers)
+        logprobs_V, state = self._read(original, here.state)
+        return Position(state, logprobs_V, here.ids + original)
+
+    @cached_property
+    def _pieces(self) -> Pieces:
+        return Pieces.of(self.tokenizer)
+
+    def _row(self, prompt: str, start: Position, config: SampleConfig, *, sample: int, number: int) -> _Row:
+        emission = Emission(skip=len(start.pending), stops=self._stops(config), row=number)
+        joins = bool(prompt) and not prompt[-1].isspace() and not start.pending
+        return _Row(prompt, sample, start, emission, joins)
+
+    def _stops(self, config: SampleConfig) -> tuple[Stop, ...]:
+        if "" in config.stop:
+            raise ConfigError("--stop needs some text; got an empty one")
+        stops = [Stop(bytes_of(text), "stop") for text in config.stop]
+        line = config.until == "line" or (config.until == "auto" and self.unit == "lines")
+        return (*stops, Stop(b"\n", "line")) if line else tuple(stops)
+
+    def _decode(self, rows: Sequence[_Row], config: SampleConfig) -> Iterator[tuple[_Row, Chunk]]:
+        """Every row's chunks until all rows have stopped: the one loop. Finished rows leave the batch."""
+        state = stack([row.start.state for row in rows])
+        logprobs_BV = np.stack([row.start.logprobs for row in rows])
+        live = list(rows)
+        while True:
+            drawn = []
+            for row, logprobs_V in zip(live, logprobs_BV, strict=True):
+                ids, logprobs = self._draw(row, logprobs_V, config)
+                drawn.append(ids)
+                for chunk in self._emit(row, ids, logprobs, config.max_tokens):
+                    yield row, chunk
+            going = [i for i, row in enumerate(live) if row.emission.stopped is None]
+            if not going:
+                return
+            live = [live[i] for i in going]
+            state = state if len(going) == len(drawn) else select(state, going)
+            logprobs_BV, state = self._step([drawn[i] for i in going], state)
+
+    def _emit(self, row: _Row, ids: Sequence[int], logprobs: Sequence[float], most: int) -> Iterator[Chunk]:
+        for token_id, logprob in zip(ids, logprobs, strict=True):
+            yield from row.emission.push(token_id, self._piece(row, token_id), logprob)
+            if row.emission.stopped is not None:
+                return
+            row.ids.append(token_id)
+        if len(row.ids) >= most:
+            yield from row.emission.finish("length")
+
+    def _draw(self, row: _Row, logprobs_V: Floats, config: SampleConfig) -> tuple[tuple[int, ...], tuple[float, ...]]:
+        """The next ids, one unless the prompt's end is still to be written, and the model's view of them."""
+        room = config.max_tokens - len(row.ids)
+        if room <= 0:
+            return (), ()
+        context = row.start.ids
+        assert config.seed is not None
+        u = uniform(config.seed, row.sample, len(context) + len(row.ids))
+        if row.fresh and row.start.covers is not None:
+            ids, logprobs = row.start.covers.draw(config, u)
+            return ids[:room], logprobs[:room]
+        recent = (*context[-REPEAT_WINDOW:], *row.ids[-REPEAT_WINDOW:])
+        token_id = draw(distribution(logprobs_V, config, recent=recent, barred=self._barred), u)
+        return (token_id,), (min(float(logprobs_V[token_id]), 0.0),)
+
+    def _piece(self, row: _Row, token_id: int) -> bytes:
+        """A token's bytes where it stands: the word tokenizer's come with the space before them."""
+        if self.tokenizer.lossless:
+            return self.tokenizer.decode_bytes([token_id])
+        before = row.ids[-1:] or (list(row.start.ids[-1:]) if row.joins else [])
+        return self.tokenizer.decode_bytes([*before, token_id])[len(self.tokenizer.decode_bytes(before)) :]
+
+    def _step(self, drawn: Sequence[tuple[int, ...]], state: State) -> tuple[Floats, State]:
+        """(B, V) log-probabilities after each row's new ids, and the state there."""
+        places: list[int] = []
+        found: list[Floats] = []
+        states: list[State] = []
+        single = [i for i, ids in enumerate(drawn) if len(ids) == 1]
+        for begin in range(0, len(single), GROUP):
+            rows = single[begin : begin + GROUP]
+            full = rows + rows[:1] * (GROUP - len(rows))
+            ids_BT = np.array([drawn[i] for i in full], dtype=np.int64)
+            ones_B = np.ones(GROUP, dtype=np.int64)
+            prediction, after = self.engine.advance(ids_BT, ones_B, select(state, full), want="last")
+            places += rows
+            found.append(prediction.logprob[: len(rows)])
+            states.append(tuple(array[: len(rows)] for array in after))
+        for i, ids in enumerate(drawn):
+            if len(ids) > 1:
+                logprobs_V, after = self._read(ids, select(state, [i]))
+                places.append(i)
+                found.append(logprobs_V[None])
+                states.append(after)
+        order = np.argsort(places)
+        return np.concatenate(found)[order], select(stack(states), order)
+
+    def _read(self, ids: Sequence[int], state: State) -> tuple[Floats, State]:
+        """(V,) log-probabilities after one row's ids, one at least, and the state there."""
+        logprobs_V: Floats = np.zeros(0)
+        for begin in range(0, len(ids), CHUNK):
+            ids_BT = np.array([ids[begin : begin + CHUNK]], dtype=np.int64)
+            prediction, state = self.engine.advance(ids_BT, np.array([ids_BT.shape[1]]), state, want="last")
+            logprobs_V = prediction.logprob[0]
+        return logprobs_V, state
+
+    def _finished(self, row: _Row, config: SampleConfig) -> Sample:
+        ids = tuple(chunk.id for chunk in row.chunks)
+        data = b"".join(chunk.data for chunk in row.chunks)
+        whole = row.prompt + text_of(data)
+        assert row.emission.stopped is not None
+        assert config.seed is not None
+        return Sample(
+            prompt=row.prompt,
+            text="".join(chunk.text for chunk in row.chunks),
+            data=data,
+            ids=ids,
+            tokens=tuple(map(self.tokenizer.token, ids)),
+            logprobs=tuple(chunk.logprob for chunk in row.chunks),
+            canonical=tuple(self.tokenizer.encode(whole).tolist()) == row.start.ids + ids,
+            stopped=row.emission.stopped,
+            seed=config.seed,
+        )
+
+
+def _with_seed(config: SampleConfig) -> SampleConfig:
+    if config.seed is not None:
+        return config
+    return dataclasses.replace(config, seed=secrets.randbits(32))
+
+
+def _batches(jobs: Iterator[tuple[str, int]], size: int) -> Iterator[list[tuple[str, int]]]:
+    while batch := list(islice(jobs, size)):
+        yield batch

@@ -1,0 +1,269 @@
+"""How likely lines are: one record a line, in input order, lazily and in bounded memory.
+
+A line alone is read from the zero state after a newline; its tokens and the newline that ends it count. With
+the context of a file the state is carried on through each file's lines. Neither the batch, the order nor the
+chunks that a line is read in change its score, but for rounding.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from rnncli.config import Context
+from rnncli.inference.engine import Engine, Ids, State
+from rnncli.inference.plan import Flush, Line, batches, tokens_at_once, windows
+from rnncli.inference.reading import Reading, join, read
+from rnncli.inference.words import spelled_words, word_scores
+from rnncli.records import Tally, TextScore, TokenScore
+from rnncli.text.tokenizers.base import Encoding, Tokenizer
+from rnncli.text.units import count, word_spans
+
+CHUNK = 256
+"""Most time steps of one advance over a batch."""
+FILE_CHUNK = 512
+"""The same for the one row that a file's context makes."""
+LONG_LINE = 1 << 16
+"""Characters beyond which a line is encoded and read a piece at a time."""
+
+SPELLING = ("hybrid", "word")
+"""Tokenizers of which some tokens are spelled: only for these must places be known to count the words."""
+
+
+@dataclass(frozen=True)
+class _Wish:
+    tokens: bool
+    words: bool
+
+    @property
+    def want(self) -> Literal["targets", "details"]:
+        return "details" if self.tokens else "targets"
+
+
+@dataclass(frozen=True, eq=False)
+class _Encoded:
+    """A line's tokens with, where they are needed, their places; ``ids`` has the line's end at its end."""
+
+    text: str
+    ids: Ids
+    encoding: Encoding | None
+
+
+class Scorer:
+    """Scores lines with one model. It keeps nothing between calls."""
+
+    def __init__(self, engine: Engine, tokenizer: Tokenizer, *, chunk: int | None = None) -> None:
+        self.engine = engine
+        self.tokenizer = tokenizer
+        self._chunk = chunk or CHUNK
+        self._file_chunk = chunk or FILE_CHUNK
+        self._end = np.array([tokenizer.newline_id], dtype=np.int64)
+
+    def score(
+        self,
+        lines: Iterable[Line | Flush],
+        *,
+        context: Context = "line",
+        tokens: bool = False,
+        words: bool = False,
+        batch_size: int | None = None,
+        skip_empty: bool = False,
+    ) -> Iterator[TextScore]:
+        """A score for each line, in order. FLUSH among the lines has all lines before it answered at once."""
+        wish = _Wish(tokens, words)
+        if context == "file":
+            yield from self._through_files(windows(lines, skip_empty=skip_empty), wish)
+            return
+        for window in windows(lines, skip_empty=skip_empty):
+            scores = self._window(list(dict.fromkeys(line.text for line in window)), wish, batch_size)
+            for line in window:
+                yield dataclasses.replace(scores[line.text], line=line.number, file=line.file)
+
+    def _window(self, texts: Sequence[str], wish: _Wish, batch_size: int | None) -> dict[str, TextScore]:
+        """Scores of different lines, each from the zero state."""
+        scores = {}
+        encoded = self._encode([text for text in texts if len(text) < LONG_LINE], wish)
+        lengths = [len(line.ids) for line in encoded]
+        budget = tokens_at_once(self.engine.vocab_size)
+        for batch in batches(lengths, tokens=budget, chunk=self._chunk, batch_size=batch_size):
+            rows = [encoded[i].ids for i in batch]
+            readings, _ = self._read(rows, self.engine.start(len(rows)), wish, self._chunk)
+            for i, reading in zip(batch, readings, strict=True):
+                scores[encoded[i].text] = self._compose(encoded[i], reading, wish)
+        for text in texts:
+            if len(text) >= LONG_LINE:
+                scores[text], _ = self._long(text, self.engine.start(1), wish)
+        return scores
+
+    def _through_files(self, source: Iterator[list[Line]], wish: _Wish) -> Iterator[TextScore]:
+        """Scores of lines as they follow one another in each file."""
+        file: str | None = None
+        state = self.engine.start(1)
+        for window in source:
+            for group in self._groups(window, wish):
+                if group[0][0].file != file:
+                    file, state = group[0][0].file, self.engine.start(1)
+                if group[0][1] is None:
+                    scored, state = self._long(group[0][0].text, state, wish)
+                    scores = [scored]
+                else:
+                    scores, state = self._group([line for _, line in group if line is not None], state, wish)
+                for (line, _), score in zip(group, scores, strict=True):
+                    yield dataclasses.replace(score, line=line.number, file=line.file)
+
+    def _groups(self, window: Sequence[Line], wish: _Wish) -> Iterator[list[tuple[Line, _Encoded | None]]]:
+        """Lines of one file that are read together; a long line, not encoded, by itself."""
+        short = iter(self._encode([line.text for line in window if len(line.text) < LONG_LINE], wish))
+        group: list[tuple[Line, _Encoded | None]] = []
+        size = 0
+        for line in window:
+            encoded = next(short) if len(line.text) < LONG_LINE else None
+            length = self._file_chunk if encoded is None else len(encoded.ids)
+            if group and (size + length > self._file_chunk or line.file != group[0][0].file):
+                yield group
+                group, size = [], 0
+            group.append((line, encoded))
+            size += length
+        if group:
+            yield group
+
+    def _group(self, lines: Sequence[_Encoded], state: State, wish: _Wish) -> tuple[list[TextScore], State]:
+        """Scores of lines read as one row."""
+        [whole], state = self._read([np.concatenate([line.ids for line in lines])], state, wish, self._file_chunk)
+        ends = np.cumsum([len(line.ids) for line in lines]).tolist()
+        scores = [
+            self._compose(line, whole.part(end - len(line.ids), end), wish)
+            for line, end in zip(lines, ends, strict=True)
+        ]
+        return scores, state
+
+    def _read(
+        self, rows: Sequence[Ids], state: State, wish: _Wish, chunk: int, previous: int | None = None
+    ) -> tuple[list[Reading], State]:
+        before = self.tokenizer.newline_id if previous is None else previous
+        return read(self.engine, rows, previous=before, state=state, want=wish.want, chunk=chunk)
+
+    def _encode(self, texts: Sequence[str], wish: _Wish) -> list[_Encoded]:
+        if wish.tokens or wish.words or self.tokenizer.kind in SPELLING:
+            places: list[Encoding | None] = [self.tokenizer.analyse(text) for text in texts]
+            ids = [place.ids for place in places if place is not None]
+        else:
+            places = [None] * len(texts)
+            ids = self.tokenizer.encode_batch(texts) if texts else []
+        return [
+            _Encoded(text, np.concatenate([found, self._end]), place)
+            for text, found, place in zip(texts, ids, places, strict=True)
+        ]
+
+    def _compose(self, line: _Encoded, reading: Reading, wish: _Wish) -> TextScore:
+        words, chars, size = count(line.text)
+        tally = Tally(
+            logprob=float(reading.logprobs.sum(dtype=np.float64)),
+            tokens=len(line.ids),
+            lines=1,
+            words=words,
+            chars=chars,
+            bytes=size,
+            spelled=0 if line.encoding is None else len(spelled_words(line.text, line.encoding)),
+            lossless=self.tokenizer.lossless,
+        )
+        return self._with_details(TextScore(text=line.text, tally=tally), line.encoding, reading, wish)
+
+    def _with_details(self, score: TextScore, encoding: Encoding | None, reading: Reading, wish: _Wish) -> TextScore:
+        if encoding is None:
+            return score
+        tokens = self._token_scores(len(score.text), encoding, reading) if wish.tokens else ()
+        words = word_scores(score.text, encoding, reading.logprobs[:-1]) if wish.words else ()
+        return dataclasses.replace(score, token_scores=tokens, word_scores=words)
+
+    def _token_scores(self, length: int, encoding: Encoding, reading: Reading) -> tuple[TokenScore, ...]:
+        assert reading.ranks is not None
+        assert reading.entropies is not None
+        return tuple(
+            TokenScore(token=token, start=start, end=end, logprob=logprob, rank=rank, entropy=entropy)
+            for token, start, end, logprob, rank, entropy in zip(
+                [*map(self.tokenizer.token, encoding.ids.tolist()), "\n"],
+                [*encoding.starts.tolist(), length],
+                [*encoding.ends.tolist(), length],
+                reading.logprobs.tolist(),
+                reading.ranks.tolist(),
+                reading.entropies.tolist(),
+                strict=True,
+            )
+        )
+
+    def _long(self, text: str, state: State, wish: _Wish) -> tuple[TextScore, State]:
+        """A long line's score, encoded and read a piece at a time; tokens are kept only if wanted."""
+        pieces = _Pieces(wish.tokens or wish.words)
+        previous = self.tokenizer.newline_id
+        for piece in self.tokenizer.cut(text):
+            [line] = self._encode([piece], wish)
+            ids = line.ids[:-1]
+            [reading], state = self._read([ids], state, wish, self._file_chunk, previous)
+            previous = int(ids[-1])
+            pieces.add(piece, line.encoding, reading)
+        [ending], state = self._read([self._end], state, wish, self._file_chunk, previous)
+        words, chars, size = count(text)
+        tally = Tally(
+            logprob=pieces.logprob + float(ending.logprobs.sum(dtype=np.float64)),
+            tokens=pieces.tokens + 1,
+            lines=1,
+            words=words,
+            chars=chars,
+            bytes=size,
+            spelled=pieces.spelled,
+            lossless=self.tokenizer.lossless,
+        )
+        score = TextScore(text=text, tally=tally)
+        encoding, reading = pieces.whole(ending)
+        return self._with_details(score, encoding, reading, wish), state
+
+
+class _Pieces:
+    """The running sums of a long line, and its tokens if they are wanted."""
+
+    def __init__(self, details: bool) -> None:
+        self.logprob = 0.0
+        self.tokens = 0
+        self.spelled = 0
+        self._details = details
+        self._chars = 0
+        self._open = ""
+        """The last character so far, if its word is counted as spelled already."""
+        self._encodings: list[Encoding] = []
+        self._readings: list[Reading] = []
+
+    def add(self, piece: str, encoding: Encoding | None, reading: Reading) -> None:
+        self.logprob += float(reading.logprobs.sum(dtype=np.float64))
+        self.tokens += len(reading.logprobs)
+        if encoding is not None:
+            self._count_spelled(piece, encoding)
+        if encoding is not None and self._details:
+            starts, ends = encoding.starts + self._chars, encoding.ends + self._chars
+            self._encodings.append(Encoding(encoding.ids, starts, ends, encoding.spelled))
+            self._readings.append(reading)
+        self._chars += len(piece)
+
+    def _count_spelled(self, piece: str, encoding: Encoding) -> None:
+        """A word that a cut runs through counts once."""
+        spelled = spelled_words(piece, encoding)
+        goes_on = len(word_spans(self._open + piece[0])) == 1 if self._open and not piece[0].isspace() else False
+        self.spelled += len(spelled) - int(goes_on and 0 in spelled)
+        last = len(word_spans(piece)) - 1
+        self._open = piece[-1] if last in spelled and not piece[-1].isspace() else ""
+
+    def whole(self, ending: Reading) -> tuple[Encoding | None, Reading]:
+        """All tokens of the line, and what the model thought of them and of the line's end."""
+        if not self._encodings:
+            return None, ending
+        encoding = Encoding(
+            np.concatenate([e.ids for e in self._encodings]),
+            np.concatenate([e.starts for e in self._encodings]),
+            np.concatenate([e.ends for e in self._encodings]),
+            np.concatenate([e.spelled for e in self._encodings]),
+        )
+        return encoding, join([*self._readings, ending])

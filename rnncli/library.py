@@ -1,0 +1,262 @@
+"""Which models there are, and what a new one is called. Standard library only.
+
+Users' models lie in ``./models/NAME``; a model anywhere else is given by its folder. The starter comes with
+the program: in an installed wheel in ``rnncli/box``, in a checkout as ``models/starter`` beside the package.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rnncli.errors import ConfigError, ModelError, RnncliError
+
+MODELS = Path("models")
+VARIABLE = "RNNCLI_MODEL"
+STARTER = "starter"
+CONFIG = "config.json"
+LONGEST_NAME = 80
+COMPRESSED = (".gz", ".xz", ".bz2", ".zst")
+PLAIN_STEMS = ("train", "input", "corpus")
+"""File names that say nothing: the model takes the name of their folder."""
+
+_BOX = Path(__file__).parent / "box"
+_CHECKOUT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A model folder as a list shows it. ``config`` is empty where config.json cannot be read."""
+
+    name: str
+    folder: Path
+    config: dict[str, Any]
+    created: float
+    """Seconds since 1970."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the model's own files, what resume needs left out."""
+        return sum(f.stat().st_size for f in self.folder.iterdir() if f.is_file() and not f.name.startswith("."))
+
+
+def starter() -> Path | None:
+    """The folder of the model that comes with the program, if it is there."""
+    for folder in (_BOX / "models" / STARTER, _CHECKOUT / "models" / STARTER):
+        if (folder / CONFIG).is_file():
+            return folder
+    return None
+
+
+def resolve(model: str | None = None) -> Path:
+    """The folder of a model given by name or folder; of none: $RNNCLI_MODEL, the newest, the starter."""
+    if model is None and os.environ.get(VARIABLE):
+        try:
+            return _find(os.environ[VARIABLE])
+        except ModelError as error:
+            raise ModelError(f"${VARIABLE}: {error.message}", hint=error.hint) from None
+    if model is not None:
+        return _find(model)
+    found = max(_own_models(), key=lambda entry: entry.created, default=None)
+    folder = found.folder if found else starter()
+    if folder is None:
+        raise ModelError("there is no model yet", hint="Train one: rnncli train CORPUS")
+    return folder
+
+
+def _find(model: str) -> Path:
+    if _is_model(folder := MODELS / model) and _is_name(model):
+        return folder
+    if model == STARTER and (shipped := starter()):
+        return shipped
+    if model and _is_dir(Path(model)):
+        if _is_model(Path(model)):
+            return Path(model)
+        raise ModelError(f"{model} is no model folder: it holds no {CONFIG}", hint=_hint(model))
+    if _is_name(model) and _is_dir(MODELS / model / "training"):
+        raise ModelError(f"the model {model} has not been saved yet", hint=f"Go on: rnncli train --resume {model}")
+    raise ModelError(f"there is no model {model or '(empty name)'}", hint=_hint(model))
+
+
+def _hint(model: str) -> str:
+    names = [entry.name for entry in list_models()]
+    near = difflib.get_close_matches(model, names, n=1, cutoff=0.6)
+    if near:
+        return f"Did you mean {near[0]}? rnncli models list shows all."
+    if names:
+        return "rnncli models list shows what there is; -m takes a name or a folder."
+    return "Train one: rnncli train CORPUS"
+
+
+def _is_model(folder: Path) -> bool:
+    try:
+        return (folder / CONFIG).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _is_dir(folder: Path) -> bool:
+    try:
+        return folder.is_dir()
+    except OSError:
+        return False
+
+
+def _is_name(name: str) -> bool:
+    return bool(name) and not name.startswith(".") and "/" not in name and "\\" not in name
+
+
+def entry(folder: Path, name: str | None = None) -> Entry:
+    """What a list shows of a model folder; a config.json that cannot be read leaves the entry's empty."""
+    path = folder / CONFIG
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        value = None
+    config = value if isinstance(value, dict) else {}
+    return Entry(name=name or folder.name, folder=folder, config=config, created=_created(config, path))
+
+
+def _created(config: dict[str, Any], path: Path) -> float:
+    created = config.get("created")
+    if isinstance(created, int | float) and not isinstance(created, bool):
+        return float(created)
+    try:
+        when = datetime.fromisoformat(str(created))
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        pass
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _own_models() -> list[Entry]:
+    """The models in ./models, the starter left out, by name."""
+    try:
+        folders = sorted(MODELS.iterdir())
+    except OSError:
+        return []
+    return [entry(f) for f in folders if f.name != STARTER and _is_name(f.name) and _is_model(f)]
+
+
+def list_models() -> list[Entry]:
+    """The models in ./models, newest first, then the starter."""
+    own = sorted(_own_models(), key=lambda entry: (-entry.created, entry.name))
+    shipped = starter() or (MODELS / STARTER if _is_model(MODELS / STARTER) else None)
+    return own + ([entry(shipped, STARTER)] if shipped else [])
+
+
+def check_name(name: str) -> str:
+    """The name itself, if a model can have it."""
+    reason = None
+    if not name.strip():
+        reason = "a model's name cannot be empty"
+    elif "/" in name or "\\" in name:
+        reason = f"a model's name has no slashes: {name}"
+    elif name.startswith((".", "-")):
+        reason = f"a model's name does not begin with {name[0]}: {name}"
+    elif name == STARTER:
+        reason = f"the name {STARTER} is the program's own"
+    elif len(name) > LONGEST_NAME or len(name.encode(errors="replace")) > 200:
+        reason = f"a model's name has at most {LONGEST_NAME} characters; got {len(name)}"
+    elif not name.isprintable():
+        reason = "a model's name has printable characters only"
+    if reason:
+        raise ConfigError(reason, hint="Give another --name, or --out FOLDER to write somewhere else.")
+    return name
+
+
+def new_name(corpora: Sequence[str], name: str | None = None, *, overwrite: bool = False) -> str:
+    """The name of a model to be trained: the one asked for, or a free one made from the corpus."""
+    if name is not None:
+        check_name(name)
+        if not overwrite and _taken(MODELS / name):
+            raise _exists(f"the model {name} exists", name)
+        return name
+    base = _name_of(corpora[0]) if corpora else "model"
+    number, free = 1, base
+    while free == STARTER or (_taken(MODELS / free) and not overwrite):
+        number += 1
+        free = f"{base}-{number}"
+    return free
+
+
+def new_folder(
+    corpora: Sequence[str], *, name: str | None = None, out: str | None = None, overwrite: bool = False
+) -> Path:
+    """Where a model to be trained goes: ``out``, or ./models/NAME. Nothing is written."""
+    if out is None:
+        return MODELS / new_name(corpora, name, overwrite=overwrite)
+    if name is not None:
+        check_name(name)
+    folder = Path(out)
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"--out {out} is a file, not a folder")
+    if _taken(folder) and not (overwrite and _looks_like_a_run(folder)):
+        if _looks_like_a_run(folder):
+            raise _exists(f"the folder {out} holds a model", out)
+        raise ConfigError(f"the folder {out} holds other things", hint="Give --out a new or an empty folder.")
+    return folder
+
+
+def _exists(what: str, name: str) -> ConfigError:
+    return ConfigError(what, hint=f"Use --overwrite to replace it, or --resume {name} to train it further.")
+
+
+def _taken(folder: Path) -> bool:
+    """Whether something is there; an empty folder is free."""
+    try:
+        return folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir())))
+    except OSError as error:
+        raise RnncliError(f"{folder} cannot be looked at: {error.strerror}") from error
+
+
+def _looks_like_a_run(folder: Path) -> bool:
+    return _is_model(folder) or _is_dir(folder / "training")
+
+
+def _name_of(corpus: str) -> str:
+    """``names`` for data/names/train.txt.xz, ``My-book`` for "My book.txt"."""
+    if corpus == "-":
+        return "stdin"
+    path = Path(corpus)
+    path = path.resolve() if not path.name or path.name == ".." else path
+    stem = path.name
+    if not _is_dir(path):
+        for suffix in COMPRESSED:
+            stem = stem.removesuffix(suffix)
+        stem = Path(stem).stem
+        if stem.lower() in PLAIN_STEMS:
+            stem = path.resolve().parent.name or stem
+    clean = re.sub(r"[^\w.+-]+", "-", stem).strip("-.")
+    while len(clean.encode(errors="replace")) > 120 or len(clean) > LONGEST_NAME - 5:
+        clean = clean[:-1]
+    return clean or "model"
+
+
+def remove(model: str) -> Path:
+    """Delete a model's folder, what resume needs included, and say which it was. The starter stays."""
+    folder = MODELS / model if _is_name(model) and _looks_like_a_run(MODELS / model) else _find(model)
+    shipped = starter()
+    if model == STARTER or (shipped and folder.resolve() == shipped.resolve()):
+        raise ModelError("the starter comes with the program and stays")
+    if not {"format", "parts"} <= entry(folder).config.keys() and not _is_dir(folder / "training"):
+        raise ModelError(f"{folder} does not look like a model folder", hint="Delete it by hand if you mean to.")
+    try:
+        if folder.is_symlink():
+            folder.unlink()
+        else:
+            shutil.rmtree(folder)
+    except OSError as error:
+        raise RnncliError(f"{folder} cannot be removed: {error.strerror or error}") from error
+    return folder

@@ -1,0 +1,122 @@
+"""One recurrent layer of any kind, over PyTorch's fused kernels where they exist.
+
+Shapes: B batch, T time, E input width, H hidden, S state width (H, or 2H for crelu), G gates.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from rnncli.config import ActivationName, CellName
+from rnncli.nn.elman import ACTIVATIONS, elman
+from rnncli.spec import CELLS, state_width
+
+LayerState: TypeAlias = tuple[Tensor, ...]
+"""h (B, S), and for an LSTM c (B, H). A value: never changed in place."""
+
+Kernel: TypeAlias = Callable[..., tuple[Tensor, ...]]
+
+FUSED: dict[tuple[CellName, ActivationName], Kernel] = {
+    ("lstm", "tanh"): torch.lstm,
+    ("gru", "tanh"): torch.gru,
+    ("rnn", "tanh"): torch.rnn_tanh,
+    ("rnn", "relu"): torch.rnn_relu,
+}
+
+
+class RecurrentLayer(nn.Module):
+    """An SRNN, GRU or LSTM layer. Weights are in PyTorch's gate order: W (G*H, E), R (G*H, S), B (2, G*H)."""
+
+    def __init__(
+        self,
+        cell: CellName,
+        input_size: int,
+        hidden_size: int,
+        activation: ActivationName,
+        forget_bias: float,
+    ) -> None:
+        super().__init__()
+        self.cell, self.activation, self.hidden_size = cell, activation, hidden_size
+        self.state_size = state_width(hidden_size, activation)
+        rows = len(CELLS[cell].gates) * hidden_size
+        self.W = nn.Parameter(torch.empty(rows, input_size))
+        self.R = nn.Parameter(torch.empty(rows, self.state_size))
+        self.B = nn.Parameter(torch.zeros(2, rows))
+        self.forget_bias = forget_bias
+
+    def reset(self, generator: torch.Generator) -> None:
+        """Start weights: input by fan-in, recurrent blocks orthogonal, or the identity for the ReLU family."""
+        with torch.no_grad():
+            bound = math.sqrt(1 / self.hidden_size)
+            self.W.uniform_(-bound, bound, generator=generator)
+            self.B.zero_()
+            for block in self.R.view(-1, self.hidden_size, self.state_size):
+                if ACTIVATIONS[self.activation].rectifying:
+                    block.copy_(_identity(self.hidden_size, self.state_size))
+                else:
+                    nn.init.orthogonal_(block, generator=generator)
+            if self.cell == "lstm":  # PyTorch's gates are i f g o
+                self.B[0, self.hidden_size : 2 * self.hidden_size] = self.forget_bias
+
+    def start(self, rows: int) -> LayerState:
+        """The state before any token: zeros."""
+        h = self.W.new_zeros(rows, self.state_size)
+        return (h, h.new_zeros(rows, self.hidden_size)) if self.cell == "lstm" else (h,)
+
+    def forward(
+        self, x_BTE: Tensor, state: LayerState, *, lengths_B: Tensor | None = None, R: Tensor | None = None
+    ) -> tuple[Tensor, LayerState]:
+        """Outputs (B, T, S) and the state at each row's last real step.
+
+        ``lengths_B`` on the CPU, 0 to T; without it all rows are full. Outputs past a row's length are unspecified,
+        and must not be read. ``R`` stands in for the recurrent weights (recurrent dropout).
+        """
+        recurrent = self.R if R is None else R
+        if self.cell == "lstm" and lengths_B is not None:
+            return self._packed(x_BTE, state, lengths_B, recurrent)
+        y_BTS, state_after = self._run(x_BTE, state, recurrent)
+        if lengths_B is None:
+            return y_BTS, state_after
+        # The state is the output at the last real step, or what it was for a row without any.
+        last = (lengths_B.clamp(min=1) - 1).to(y_BTS.device)
+        at_end = y_BTS[torch.arange(len(last), device=last.device), last]
+        real = (lengths_B > 0).to(y_BTS.device).unsqueeze(1)
+        return y_BTS, (torch.where(real, at_end, state[0].to(at_end.dtype)),)
+
+    def _run(self, x_BTE: Tensor, state: LayerState, R: Tensor) -> tuple[Tensor, LayerState]:
+        kernel = FUSED.get((self.cell, self.activation))
+        if kernel is None:
+            y = elman(F.linear(x_BTE, self.W, self.B.sum(0)), state[0], R, self.activation)
+            return y, (y[:, -1],)
+        hx = tuple(array.unsqueeze(0) for array in state)
+        given = hx if self.cell == "lstm" else hx[0]
+        weights = (self.W, R, self.B[0], self.B[1])
+        y, *after = kernel(x_BTE, given, weights, True, 1, 0.0, self.training, False, True)
+        return y, tuple(array.squeeze(0) for array in after)
+
+    def _packed(self, x_BTE: Tensor, state: LayerState, lengths_B: Tensor, R: Tensor) -> tuple[Tensor, LayerState]:
+        """LSTM over ragged rows: c is not among the outputs, so the kernel itself must stop at each row's end."""
+        packed = pack_padded_sequence(x_BTE, lengths_B.clamp(min=1), batch_first=True, enforce_sorted=False)
+        order, back = packed.sorted_indices, packed.unsorted_indices
+        assert order is not None
+        assert back is not None
+        hx = tuple(array.index_select(0, order).unsqueeze(0) for array in state)
+        weights = (self.W, R, self.B[0], self.B[1])
+        y, *after = torch.lstm(packed.data, packed.batch_sizes, hx, weights, True, 1, 0.0, self.training, False)
+        y_BTS, _ = pad_packed_sequence(packed._replace(data=y), batch_first=True, total_length=x_BTE.shape[1])
+        real = (lengths_B > 0).to(y.device).unsqueeze(1)
+        ended = (array.squeeze(0).index_select(0, back) for array in after)
+        return y_BTS, tuple(torch.where(real, new, old.to(new.dtype)) for new, old in zip(ended, state, strict=True))
+
+
+def _identity(hidden_size: int, state_size: int) -> Tensor:
+    """The matrix that gives back the last pre-activation: I, or [I, -I] where the state holds both signs."""
+    eye = torch.eye(hidden_size)
+    return torch.cat((eye, -eye), 1) if state_size == 2 * hidden_size else eye

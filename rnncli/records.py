@@ -1,0 +1,238 @@
+"""What the core yields and the fronts render: small frozen records. Logarithms are natural unless a name says bits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+LN2 = math.log(2.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """A log-probability with everything that it can be divided by. Tallies add up.
+
+    ``words``, ``chars`` and ``bytes`` are of the text as given, without line ends; ``lines`` counts those ends, so
+    that each denominator is ``+ lines``: one line's is ``+ 1``. See text/units.py for what a word is.
+    """
+
+    logprob: float = 0.0
+    tokens: int = 0
+    lines: int = 0
+    words: int = 0
+    chars: int = 0
+    bytes: int = 0
+    spelled: int = 0
+    lossless: bool = True
+    """False for the word tokenizer, whose <unk> makes figures per character meaningless: they are None."""
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            logprob=self.logprob + other.logprob,
+            tokens=self.tokens + other.tokens,
+            lines=self.lines + other.lines,
+            words=self.words + other.words,
+            chars=self.chars + other.chars,
+            bytes=self.bytes + other.bytes,
+            spelled=self.spelled + other.spelled,
+            lossless=self.lossless and other.lossless,
+        )
+
+    @property
+    def perplexity(self) -> float | None:
+        """Per word and line end."""
+        return _perplexity(self.logprob, self.words + self.lines)
+
+    @property
+    def token_perplexity(self) -> float | None:
+        return _perplexity(self.logprob, self.tokens)
+
+    @property
+    def perplexity1(self) -> float | None:
+        """Per word, the line end out of the count: SRILM's ppl1."""
+        return _perplexity(self.logprob, self.words)
+
+    @property
+    def nats_per_char(self) -> float | None:
+        count = self.chars + self.lines
+        return -self.logprob / count if self.lossless and count else None
+
+    @property
+    def bits_per_char(self) -> float | None:
+        nats = self.nats_per_char
+        return None if nats is None else nats / LN2
+
+    @property
+    def bits_per_byte(self) -> float | None:
+        count = self.bytes + self.lines
+        return -self.logprob / LN2 / count if self.lossless and count else None
+
+
+def _perplexity(logprob: float, count: int) -> float | None:
+    if not count:
+        return None
+    nats = -logprob / count
+    return math.exp(nats) if nats < 709 else math.inf
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenScore:
+    """One scored token. ``start`` and ``end`` are code points in the line; the line's end is (len, len)."""
+
+    token: str
+    start: int
+    end: int
+    logprob: float
+    rank: int
+    """1 is the likeliest."""
+    entropy: float
+    """Of the model's prediction here, in nats."""
+
+    @property
+    def surprisal_bits(self) -> float:
+        return -self.logprob / LN2
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordScore:
+    """One word of the line (text/units.py) with the pieces that overlap it."""
+
+    word: str
+    start: int
+    end: int
+    logprob: float
+    tokens: int
+    spelled: bool
+
+    @property
+    def surprisal_bits(self) -> float:
+        return -self.logprob / LN2
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextScore:
+    """One line's score. ``tokens`` and ``words`` are empty unless they were asked for."""
+
+    text: str
+    tally: Tally
+    line: int = 1
+    """Number of the line in its file, from 1."""
+    file: str | None = None
+    token_scores: tuple[TokenScore, ...] = ()
+    word_scores: tuple[WordScore, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chunk:
+    """A piece of sampled text as it streams. ``data`` holds the bytes; ``text`` is what is whole of them so far."""
+
+    text: str
+    data: bytes
+    id: int
+    logprob: float
+    """The model's own, at temperature 1 and unfiltered."""
+    row: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """A finished sample: the prompt's continuation."""
+
+    prompt: str
+    text: str
+    data: bytes
+    ids: tuple[int, ...]
+    tokens: tuple[str, ...]
+    logprobs: tuple[float, ...]
+    canonical: bool
+    """Whether encode(prompt + text) gives these ids at its end, so that score gives their sum."""
+    stopped: str
+    """Why: 'length', 'line' or 'stop'."""
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One line of a plan: a setting, its value and why."""
+
+    name: str
+    value: str
+    why: str
+
+
+Weights: TypeAlias = "dict[str, Any]"
+"""Named numpy arrays, as model.safetensors holds them."""
+
+
+class WeightSource(Protocol):
+    def __call__(self) -> Weights: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepDone:
+    """One training step. ``loss`` is nats per counted token, ``seconds`` since the process started."""
+
+    step: int
+    loss: float
+    nats_per_char: float | None
+    learning_rate: float
+    grad_norm: float
+    tokens_per_second: float
+    progress: float
+    seconds: float
+    seconds_left: float
+    skipped: int = 0
+    """Steps so far whose loss or gradient was not finite, and which were not taken."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluated:
+    """A look at the validation text. ``partial`` says that only a part of it was read."""
+
+    step: int
+    valid: Tally
+    train_loss: float | None
+    partial: bool
+    best: bool
+    seconds: float
+    weights: Callable[[], Weights] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saved:
+    """The run can be resumed from here; ``best`` says that the model's weights changed too."""
+
+    step: int
+    folder: str
+    best: bool
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """Something the person should know: a restart, a skipped step, a lowered rate."""
+
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """The end of a run, with what it bought."""
+
+    model: str
+    steps: int
+    seconds: float
+    tokens_per_second: float
+    valid: Tally
+    train: Tally | None
+    params: int
+    uniform_nats_per_char: float | None
+    ngram_nats_per_char: float | None
+    reason: str
+    """Why it ended: 'budget', 'steps', 'patience' or 'interrupted'."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+TrainEvent: TypeAlias = StepDone | Evaluated | Saved | Notice | Done

@@ -1,0 +1,45 @@
+"""How often each character occurs, counted in blocks at numpy's speed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Codes: TypeAlias = "NDArray[np.uint8] | NDArray[np.uint32]"
+
+
+def code_points(text: str) -> Codes:
+    """The text's code points, in the narrowest array that holds them."""
+    if text.isascii():
+        return np.frombuffer(text.encode("ascii"), np.uint8)
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+
+
+class CharacterCounts:
+    """A count for each code point."""
+
+    def __init__(self) -> None:
+        self._counts: NDArray[np.int64] = np.zeros(0x110000, np.int64)
+
+    def add(self, codes: Codes) -> None:
+        found = np.bincount(codes)
+        self._counts[: len(found)] += found
+
+    @property
+    def total(self) -> int:
+        return int(self._counts.sum())
+
+    @property
+    def distinct(self) -> int:
+        return int(np.count_nonzero(self._counts))
+
+    def most_common(self) -> Iterator[tuple[str, int]]:
+        """Characters and counts, the most frequent first and then by code point; no lone surrogates."""
+        codes = np.flatnonzero(self._counts)
+        codes = codes[(codes < 0xD800) | (codes > 0xDFFF)]
+        order = np.argsort(-self._counts[codes], kind="stable")
+        for code in codes[order].tolist():
+            yield chr(code), int(self._counts[code])

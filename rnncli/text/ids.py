@@ -1,0 +1,129 @@
+"""Texts as ids on the disk: written once in bounded memory, then mapped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnncli.errors import ModelError
+from rnncli.text.escapes import bytes_of
+from rnncli.text.files import replacing
+from rnncli.text.tokenizers.base import Tokenizer
+from rnncli.text.units import count_words
+
+PIECE = 1 << 15
+BATCH = 1 << 20
+"""Characters that are encoded at a time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdsInfo:
+    """How many ids a file holds, of what type, and the text's own counts (line ends apart, as in a Tally)."""
+
+    count: int
+    dtype: Literal["uint16", "uint32"]
+    words: int
+    chars: int
+    bytes: int
+    lines: int
+
+
+class _Counts:
+    """Words, characters, bytes and lines of a text that comes in pieces, cut anywhere."""
+
+    def __init__(self) -> None:
+        self.words = self.chars = self.bytes = self.lines = 0
+        self._tail = ""
+
+    def add(self, piece: str) -> None:
+        lines = piece.count("\n")
+        self.lines += lines
+        self.chars += len(piece) - lines
+        self.bytes += (len(piece) if piece.isascii() else len(bytes_of(piece))) - lines
+        self.words += count_words(piece)
+        if self._tail and not piece[0].isspace():  # the cut may have been in a word: count what it did
+            head = piece[:64]
+            self.words += count_words(self._tail + head) - count_words(self._tail) - count_words(head)
+        self._tail = "" if piece[-1].isspace() else piece[-64:]
+
+
+def write_ids(blocks: Iterable[str], tokenizer: Tokenizer, path: Path) -> IdsInfo:
+    """Write the ids of a text, little-endian; a last newline is added where it lacks one.
+
+    Blocks may end anywhere: the ids are those of the whole text.
+    """
+    name: Literal["uint16", "uint32"] = "uint16" if tokenizer.vocab_size <= 1 << 16 else "uint32"
+    dtype = np.dtype(name).newbyteorder("<")
+    counts, number = _Counts(), 0
+    with replacing(path) as file, ThreadPoolExecutor(1) as pool:
+        for batch in _batches(_pieces(blocks, tokenizer)):
+            encoding = pool.submit(tokenizer.encode_batch, batch)
+            # It lets other threads run: count meanwhile.
+            for piece in batch:
+                counts.add(piece)
+            for ids in encoding.result():
+                file.write(ids.astype(dtype).tobytes())
+                number += len(ids)
+    return IdsInfo(
+        count=number,
+        dtype=name,
+        words=counts.words,
+        chars=counts.chars,
+        bytes=counts.bytes,
+        lines=counts.lines,
+    )
+
+
+def _pieces(blocks: Iterable[str], tokenizer: Tokenizer) -> Iterator[str]:
+    """The text cut where ids do not change; what follows a block's last cut goes before the next block."""
+    tail, text = "", ""
+    for block in blocks:
+        text = tail + block
+        pieces = list(tokenizer.cut(text, PIECE))
+        tail = pieces.pop() if pieces and not text.endswith("\n") else ""
+        yield from pieces
+    if tail:
+        yield tail
+        yield "\n"
+
+
+def _batches(pieces: Iterable[str]) -> Iterator[list[str]]:
+    batch: list[str] = []
+    size = 0
+    for piece in pieces:
+        batch.append(piece)
+        size += len(piece)
+        if size >= BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def open_ids(path: Path, info: IdsInfo) -> NDArray[np.uint16] | NDArray[np.uint32]:
+    """The ids of a file, mapped into memory and read-only; a ModelError where its length is wrong."""
+    dtype = np.dtype(info.dtype).newbyteorder("<")
+    cure = "Remove it: it is written again from the corpus."
+    try:
+        size = path.stat().st_size
+        if size != info.count * dtype.itemsize:
+            message = f"{path} has {size:,} bytes and should have {info.count * dtype.itemsize:,}"
+            raise ModelError(message, hint=cure)
+        # An empty file cannot be mapped.
+        return np.memmap(path, dtype, mode="r") if size else np.zeros(0, dtype)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}", hint=cure) from None
+
+
+def line_starts(ids: NDArray[np.uint16] | NDArray[np.uint32], newline_id: int) -> NDArray[np.int64]:
+    """Where each line begins: at 0 and after each newline but a last one."""
+    size = 1 << 22
+    ends = (np.flatnonzero(ids[at : at + size] == newline_id) + at for at in range(0, len(ids), size))
+    starts = np.concatenate([np.zeros(1, np.int64), *(found + 1 for found in ends)])
+    return starts[starts < len(ids)]

@@ -1,0 +1,34 @@
+"""Text to ids and back: one table of the kinds, one way to train and one to load."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from rnncli.config import TokenizerConfig, TokenizerKind
+from rnncli.text.tokenizers.base import Encoding, Ids, Tokenizer
+from rnncli.text.tokenizers.bpe import BPETokenizer
+from rnncli.text.tokenizers.byte import ByteTokenizer
+from rnncli.text.tokenizers.char import CharTokenizer
+from rnncli.text.tokenizers.hybrid import HybridTokenizer
+from rnncli.text.tokenizers.word import WordTokenizer
+
+TOKENIZERS: dict[TokenizerKind, type[Tokenizer]] = {
+    "hybrid": HybridTokenizer,
+    "word": WordTokenizer,
+    "char": CharTokenizer,
+    "bpe": BPETokenizer,
+    "byte": ByteTokenizer,
+}
+
+__all__ = ["TOKENIZERS", "Encoding", "Ids", "Tokenizer", "load_tokenizer", "train_tokenizer"]
+
+
+def train_tokenizer(blocks: Iterable[str], config: TokenizerConfig) -> Tokenizer:
+    """A tokenizer of the configured kind with the vocabulary of ``blocks``."""
+    return TOKENIZERS[config.kind].train(blocks, config)
+
+
+def load_tokenizer(path: Path, kind: TokenizerKind) -> Tokenizer:
+    """The tokenizer in a file, of the kind that the model's config.json names."""
+    return TOKENIZERS[kind].load(path)

@@ -1,0 +1,82 @@
+"""What every tokenizer can do. A kind is one subclass in a file of its own and one line in TOKENIZERS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnncli.config import TokenizerConfig, TokenizerKind
+
+Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """A text's tokens with their places: all arrays have one entry a token.
+
+    ``starts``, ``ends``: code points of the text; the byte tokens of one character all carry its span.
+    ``spelled``: the token is a piece of something outside the vocabulary (hybrid), or is <unk> (word).
+    """
+
+    ids: Ids
+    starts: Ids
+    ends: Ids
+    spelled: NDArray[np.bool_]
+
+
+class Tokenizer(Protocol):
+    """Text to ids and back. ``decode(encode(s)) == s`` for every string where ``lossless``.
+
+    A string may hold bytes that are no UTF-8 as lone surrogates (text/escapes.py). Escapes that together
+    spell a valid character come back as that character: the bytes are the same, always.
+    """
+
+    kind: ClassVar[TokenizerKind]
+    lossless: ClassVar[bool]
+    vocab_size: int
+    newline_id: int
+    """The token that ends a line and stands before the first: always a token of its own."""
+
+    @classmethod
+    def train(cls, blocks: Iterable[str], config: TokenizerConfig) -> Self:
+        """A tokenizer with the vocabulary of ``blocks`` (the training part only)."""
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """From a tokenizer.json; a ModelError names a file that is broken or of another kind."""
+
+    def save(self, path: Path) -> None:
+        """Write tokenizer.json, which HF ``tokenizers`` opens alone. One vocabulary, one file."""
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of tokenizer.json, in hexadecimal."""
+
+    def encode(self, text: str) -> Ids:
+        """Ids of a text of any length in bounded extra memory."""
+
+    def encode_batch(self, texts: Sequence[str]) -> list[Ids]:
+        """Ids of many texts, on all cores."""
+
+    def analyse(self, text: str) -> Encoding:
+        """Ids with their places in the text."""
+
+    def decode(self, ids: Sequence[int] | Ids) -> str:
+        """The text of ids; bytes that are no UTF-8 come back as the escapes that stand for them."""
+
+    def decode_bytes(self, ids: Sequence[int] | Ids) -> bytes:
+        """The bytes of ids, whole characters or not."""
+
+    def token(self, token_id: int) -> str:
+        """A token as a person reads it: its text, or <0xE4> for a byte that is no character alone."""
+
+    def cut(self, text: str, size: int = 65536) -> Iterator[str]:
+        """Pieces of about ``size`` code points whose ids, one after the other, are those of the whole text.
+
+        Every cut holds whatever follows the text: the last piece may be kept back and put before what comes.
+        """

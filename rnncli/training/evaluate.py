@@ -1,0 +1,118 @@
+"""Validation: the log-probability of held-out ids, by the same definition as the loss and the score."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rnncli.nn.likelihood import token_logprobs
+from rnncli.nn.model import LanguageModel
+from rnncli.records import Tally
+from rnncli.training.batches import Lines
+
+Ids = NDArray[np.unsignedinteger]
+
+CHUNK = 512
+"""Tokens a row reads at once. The figure does not depend on it: the state is carried."""
+
+
+def stream_logprob(model: LanguageModel, ids: Ids, newline_id: int, *, rows: int = 1) -> float:
+    """log P of a text from the zero state and a newline, that newline not counted.
+
+    With ``rows`` above 1 the text is read in that many pieces side by side, each from the zero state: many times as
+    fast, and a little too high for the starts of the pieces. Only rows=1 is the figure that score gives.
+    """
+    total = 0.0
+    device = model.bias.device
+    each = -(-len(ids) // rows)
+    starts = np.arange(0, len(ids), each)
+    state = model.start(len(starts))
+    with torch.inference_mode():
+        for begin in range(0, each, CHUNK):
+            # Rows end together but for the last one, which repeats its last token; those are not counted.
+            index = starts[:, None] + np.arange(begin, min(begin + CHUNK, each))
+            counted = torch.from_numpy(index < len(ids)).to(device)
+            index = np.minimum(index, len(ids) - 1)
+            targets = torch.from_numpy(ids[index].astype(np.int64)).to(device)
+            before = np.where(index > 0, ids[index - 1], newline_id).astype(np.int64)
+            features, state = model(torch.from_numpy(before).to(device), state)
+            logprobs = token_logprobs(features.flatten(0, 1), model.head, model.bias, targets.flatten())
+            total += float((logprobs.double() * counted.flatten()).sum())
+    return total
+
+
+def lines_logprob(model: LanguageModel, ids: Ids, starts: NDArray[np.int64], newline_id: int) -> float:
+    """log P of lines, each from the zero state and a newline that is not counted."""
+    total = 0.0
+    lines = Lines(ids, starts, batch_size=1, bptt=len(ids))
+    device = model.bias.device
+    for rows in _by_length(lines.lengths, 8192):
+        batch = lines.rows(rows)
+        state = model.start(len(rows))
+        for begin in range(0, batch.inputs_BT.shape[1], CHUNK):
+            part = (a[:, begin : begin + CHUNK] for a in (batch.inputs_BT, batch.targets_BT, batch.counted_BT))
+            inputs, targets, counted = (torch.from_numpy(np.ascontiguousarray(a)).to(device) for a in part)
+            with torch.inference_mode():
+                # A row that has ended reads padding from here on: nothing of it is counted.
+                features, state = model(inputs, state)
+                logprobs = token_logprobs(features.flatten(0, 1), model.head, model.bias, targets.flatten())
+                total += float((logprobs.double() * counted.flatten()).sum())
+    return total
+
+
+def _by_length(lengths: NDArray[np.int64], tokens: int) -> Iterator[NDArray[np.int64]]:
+    """Rows in batches of about ``tokens`` with little padding."""
+    order = np.argsort(lengths, kind="stable")
+    begin = 0
+    while begin < len(order):
+        longest = int(lengths[order[min(begin + 255, len(order) - 1)]])
+        count = max(1, min(256, tokens // max(1, longest)))
+        yield order[begin : begin + count]
+        begin += count
+
+
+class Validation:
+    """The part of the validation text that is looked at while training runs.
+
+    ``starts``: line starts where the lines stand alone, None for a stream. ``partial``: its figure is not the whole
+    text's, for speed: only a part is read, or a stream is read in pieces side by side.
+    """
+
+    def __init__(
+        self,
+        *,
+        ids: Ids,
+        starts: NDArray[np.int64] | None,
+        newline_id: int,
+        count_text: Callable[[Ids], Tally],
+        most_tokens: int = 65536,
+        most_rows: int = 32,
+    ) -> None:
+        self.newline_id, self.starts, self.rows = newline_id, starts, 1
+        if starts is None:
+            self.rows = max(1, min(most_rows, len(ids) // 256))
+            self.ids = _spread(ids, self.rows, most_tokens // self.rows) if len(ids) > most_tokens else ids
+        else:
+            ends = np.append(starts[1:], len(ids))
+            count = max(1, int(np.searchsorted(ends, most_tokens, side="right")))
+            self.ids, self.starts = ids[: ends[count - 1]], starts[:count]
+        self.partial = len(self.ids) < len(ids) or self.rows > 1
+        self.counts = count_text(self.ids)
+
+    def tally(self, model: LanguageModel) -> Tally:
+        """The figures of this part under ``model``."""
+        if self.starts is None:
+            logprob = stream_logprob(model, self.ids, self.newline_id, rows=self.rows)
+        else:
+            logprob = lines_logprob(model, self.ids, self.starts, self.newline_id)
+        return replace(self.counts, logprob=logprob, tokens=len(self.ids))
+
+
+def _spread(ids: Ids, pieces: int, size: int) -> Ids:
+    """That many pieces of ``size`` tokens, evenly spread: the start of a text alone need not be like the rest."""
+    starts = np.arange(pieces) * (len(ids) // pieces)
+    return np.concatenate([ids[start : start + size] for start in starts])

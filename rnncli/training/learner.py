@@ -1,0 +1,128 @@
+"""One training step: forward, loss, backward, clip, update, average. Shapes: B batch, T time, D features."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rnncli.config import ModelConfig, TrainConfig
+from rnncli.device import Machine, choose_precision
+from rnncli.nn.likelihood import weighted_loss
+from rnncli.nn.model import LanguageModel, State, detach, flat, unflat
+from rnncli.nn.noise import Noise
+from rnncli.nn.weights import named_parameters
+from rnncli.training.batches import Batch
+from rnncli.training.optim import Average, LossScale, Optimizer, Tensors, clip_gradients
+from rnncli.training.state import under_prefix, with_prefix
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What a step found. ``loss``: nats per counted token; ``taken`` is False where something was not finite."""
+
+    loss: float
+    grad_norm: float
+    tokens: int
+    taken: bool
+
+
+class Learner:
+    """A model with everything that its training changes. ``tensors`` and ``load`` are exact opposites."""
+
+    def __init__(self, model: LanguageModel, config: TrainConfig, machine: Machine) -> None:
+        self.device = torch.device(machine.kind)
+        self.model = model.to(self.device).train()
+        self.config = config
+        self.parameters = named_parameters(model)
+        self.optimizer = Optimizer(self.parameters, config)
+        self.average = Average(self.parameters, config)
+        precision = choose_precision(config.precision, machine)
+        self.dtype = DTYPES[precision]
+        self.scale: LossScale | None = LossScale() if precision == "fp16" else None
+        self.carried: State | None = None
+
+    def autocast(self) -> Any:
+        """The context in which the network's products run in the chosen precision."""
+        if self.dtype == torch.float32:
+            return nullcontext()
+        return torch.autocast(self.device.type, self.dtype)
+
+    def step(self, batch: Batch, learning_rate: float, step: int, *, carry: bool) -> StepResult:
+        """Take one step. Dropout is drawn from (seed, step) alone. ``carry``: go on from the last batch's state."""
+        inputs, targets, counted = (self._tensor(a) for a in (batch.inputs_BT, batch.targets_BT, batch.counted_BT))
+        tokens = int(batch.counted_BT.sum())
+        state = self._state_before(batch, carry=carry)
+        noise = Noise(_generator(self.device, self.config.seed, step))
+        with self.autocast():
+            features_BTD, after = self.model(inputs, state, noise=noise)
+            features_ND = features_BTD.flatten(0, 1).to(self.dtype)
+            weights_N = counted.flatten().float() / tokens
+            loss = weighted_loss(features_ND, self.model.head, self.model.bias, targets.flatten(), weights_N)
+        scale = self.scale.value if self.scale else 1.0
+        torch.autograd.backward(loss * scale)
+        norm = clip_gradients(self.parameters, self.config.clip_norm, scale)
+        value = float(loss.detach())
+        finite = math.isfinite(value) and math.isfinite(norm)
+        self.scale = self.scale.after(finite=finite) if self.scale else None
+        if finite:
+            self.optimizer.step(learning_rate)
+            self.average.update()
+        else:
+            self.optimizer.skip()
+        self.carried = detach(after) if carry and finite else None
+        return StepResult(value, norm, tokens, finite)
+
+    def _state_before(self, batch: Batch, *, carry: bool) -> State:
+        rows = len(batch.inputs_BT)
+        if not carry or self.carried is None:
+            return self.model.start(rows)
+        keep = self._tensor(~batch.reset_B).unsqueeze(1)
+        return tuple(tuple(array * keep.to(array.dtype) for array in layer) for layer in self.carried)
+
+    def _tensor(self, array: Any) -> Tensor:
+        return torch.from_numpy(array).to(self.device, non_blocking=True)
+
+    def weights(self) -> Tensors:
+        """The weights to evaluate and keep: the average where there is one."""
+        return self.average.current()
+
+    def tensors(self) -> Tensors:
+        """Everything that changes, by name, for the state of a run."""
+        carried = flat(self.carried) if self.carried is not None else ()
+        return {
+            **with_prefix("parameter", self.parameters),
+            **with_prefix("optimizer", self.optimizer.tensors()),
+            **with_prefix("average", self.average.values),
+            **with_prefix("carried", {str(i): t for i, t in enumerate(carried)}),
+        }
+
+    def load(self, tensors: Mapping[str, Tensor], *, average_updates: int, average_on: bool) -> None:
+        """Take up what ``tensors`` gave."""
+        with torch.no_grad():
+            for name, value in under_prefix("parameter", tensors).items():
+                self.parameters[name].copy_(value)
+        self.optimizer.load(under_prefix("optimizer", tensors))
+        average = {k: t.to(self.device) for k, t in under_prefix("average", tensors).items()}
+        self.average.load(average, average_updates, average_on)
+        carried = under_prefix("carried", tensors)
+        arrays = tuple(carried[str(i)].to(self.device) for i in range(len(carried)))
+        self.carried = unflat(arrays, self.model.config.layers) if arrays else None
+
+
+def new_model(config: ModelConfig, seed: int) -> LanguageModel:
+    """Fresh weights."""
+    return LanguageModel(config).reset(seed)
+
+
+def _generator(device: torch.device, seed: int, step: int) -> torch.Generator:
+    """Dropout's randomness at a step: no generator's state has to be kept."""
+    mixed = (seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9 + 0x94D049BB133111EB) % 2**63
+    return torch.Generator(device).manual_seed(mixed)

@@ -1,0 +1,51 @@
+"""log.jsonl: what a run did, one event a line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import IO, Any
+
+from rnncli.records import Evaluated, Notice, Saved, StepDone, Tally, TrainEvent
+
+LOG = "log.jsonl"
+
+
+def figures(tally: Tally) -> dict[str, float | None]:
+    """A tally as logs and config.json keep it."""
+    return {
+        "nats_per_char": tally.nats_per_char,
+        "bits_per_byte": tally.bits_per_byte,
+        "perplexity": tally.perplexity,
+        "token_perplexity": tally.token_perplexity,
+    }
+
+
+def write_log(log: IO[str], event: TrainEvent) -> None:
+    """One line of log.jsonl. Steps are thinned out: a run may have a million."""
+    if isinstance(event, StepDone) and event.step > 100 and event.step % 50:
+        return
+    values: dict[str, Any] = {"event": type(event).__name__, "step": getattr(event, "step", None)}
+    if isinstance(event, StepDone):
+        values |= {"loss": event.loss, "learning_rate": event.learning_rate, "seconds": event.seconds}
+    elif isinstance(event, Evaluated):
+        values |= {"valid": figures(event.valid), "partial": event.partial, "best": event.best}
+    elif isinstance(event, Notice):
+        values["message"] = event.message
+    log.write(json.dumps(values) + "\n")
+    if isinstance(event, Evaluated | Saved):
+        log.flush()
+
+
+def cut_log(path: Path, step: int) -> None:
+    """Drop what was logged after ``step``, half a line at the end included: it will be done again."""
+    if not path.exists():
+        return
+    kept = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            if (json.loads(line).get("step") or 0) <= step:
+                kept.append(line + "\n")
+        except (ValueError, AttributeError):
+            continue
+    path.write_text("".join(kept), encoding="utf-8")

@@ -1,0 +1,32 @@
+"""How large a plan is: its parameters, and the memory that training it takes. No torch."""
+
+from __future__ import annotations
+
+from rnncli.config import ModelConfig, TrainConfig
+from rnncli.spec import CELLS, state_width
+
+
+def parameter_count(model: ModelConfig) -> int:
+    """Numbers that training learns."""
+    width = state_width(model.hidden_size, model.activation)
+    rows = len(CELLS[model.cell].gates) * model.hidden_size
+    count = model.vocab_size * (model.embedding_size + 1)
+    count += rows * (model.embedding_size + width + 2) + (model.layers - 1) * rows * (2 * width + 2)
+    if not model.tie:
+        count += model.vocab_size * width
+    elif model.embedding_size != width:
+        count += model.embedding_size * width
+    return count
+
+
+def memory_needed(model: ModelConfig, train: TrainConfig) -> int:
+    """Bytes that training takes, PyTorch itself included, to within a half."""
+    states = 2 if train.optimizer == "adamw" else 0
+    averages = 1 if train.ema or train.optimizer == "asgd" else 0
+    # weights, gradients, the evaluated copy twice, low-precision copies; optimizer state and averages
+    weights = parameter_count(model) * 4 * (5 + states + averages)
+    tokens = train.batch_size * train.bptt
+    gates = len(CELLS[model.cell].gates)
+    activations = tokens * 4 * model.layers * model.hidden_size * (gates + 6)
+    logits = min(tokens * model.vocab_size, 1 << 22) * 4 * 4
+    return 400_000_000 + weights + activations + logits

@@ -1,0 +1,146 @@
+"""Optimizers, averages of weights and the scale of half-precision losses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rnncli.config import TrainConfig
+
+Tensors = dict[str, Tensor]
+
+
+class Optimizer:
+    """AdamW or SGD over named parameters, with decoupled weight decay on matrices.
+
+    Its moments are named tensors, so that a run's state is a flat list of arrays.
+    """
+
+    def __init__(self, parameters: Tensors, config: TrainConfig) -> None:
+        self.parameters, self.config = parameters, config
+        decayed = [p for p in parameters.values() if p.dim() > 1]
+        plain = [p for p in parameters.values() if p.dim() <= 1]
+        groups = [
+            {"params": decayed, "weight_decay": config.weight_decay},
+            {"params": plain, "weight_decay": 0.0},
+        ]
+        self._inner: torch.optim.Optimizer
+        if config.optimizer == "adamw":
+            fused = next(iter(parameters.values())).device.type in ("cpu", "cuda")
+            self._inner = torch.optim.AdamW(groups, lr=config.learning_rate, betas=BETAS, fused=fused)
+        else:
+            # For plain SGD the coupled and the decoupled weight decay are the same step.
+            self._inner = torch.optim.SGD(groups, lr=config.learning_rate)
+
+    def step(self, learning_rate: float) -> None:
+        """One update from the gradients that lie in the parameters; clears them."""
+        for group in self._inner.param_groups:
+            group["lr"] = learning_rate
+        self._inner.step()
+        self._inner.zero_grad(set_to_none=True)
+
+    def skip(self) -> None:
+        """Forget the gradients."""
+        self._inner.zero_grad(set_to_none=True)
+
+    def tensors(self) -> Tensors:
+        """Its state, by name."""
+        state = self._inner.state
+        return {
+            f"{name}.{key}": value
+            for name, parameter in self.parameters.items()
+            for key, value in state.get(parameter, {}).items()
+            if isinstance(value, Tensor)
+        }
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take up the state that ``tensors`` gave."""
+        for name, parameter in self.parameters.items():
+            prefix = name + "."
+            mine = {key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)}
+            # "layers.1.W" is no prefix of another name plus a dot, so the keys left are Adam's own.
+            if mine:
+                self._inner.state[parameter] = {
+                    key: t.clone().to("cpu" if key == "step" and parameter.device.type == "cpu" else parameter.device)
+                    for key, t in mine.items()
+                }
+
+
+BETAS = (0.9, 0.99)
+"""Adam's. The second moment forgets within a hundred steps: runs here are short (compare nanoGPT's small recipes)."""
+
+
+class Average:
+    """A running average of weights: exponential (EMA), or the plain mean from a moment on (averaged SGD).
+
+    EMA: Polyak's averaging with a decay that warms up, min(decay, (1 + k) / (10 + k)) after k updates, so that the
+    start weighs nothing. Mean: Merity et al. 2018, NT-ASGD, once ``trigger`` was called.
+    """
+
+    def __init__(self, parameters: Tensors, config: TrainConfig) -> None:
+        self.parameters, self.decay = parameters, config.ema
+        self.mean = config.optimizer == "asgd"
+        self.updates = 0
+        self.on = bool(config.ema) and not self.mean
+        self.values: Tensors = {}
+
+    def trigger(self) -> None:
+        """Begin the plain mean."""
+        self.on = self.on or self.mean
+
+    def update(self) -> None:
+        """Take the parameters as they are now into the average."""
+        if not self.on:
+            return
+        if not self.values:
+            self.values = {name: p.detach().clone() for name, p in self.parameters.items()}
+        k = self.updates
+        weight = 1.0 / (k + 1) if self.mean else 1.0 - min(self.decay, (1.0 + k) / (10.0 + k))
+        now = [p.detach() for p in self.parameters.values()]
+        torch._foreach_lerp_([self.values[name] for name in self.parameters], now, weight)
+        self.updates += 1
+
+    def current(self) -> Tensors:
+        """The weights to evaluate and to keep."""
+        return self.values or {name: p.detach() for name, p in self.parameters.items()}
+
+    def load(self, values: Mapping[str, Tensor], updates: int, on: bool) -> None:
+        """Take up a saved average."""
+        self.values = {name: values[name].clone() for name in self.parameters} if values else {}
+        self.updates, self.on = updates, on
+
+
+@dataclass(frozen=True)
+class LossScale:
+    """Keeps fp16 gradients in range: halved when one overflows, doubled after 2,000 good steps."""
+
+    value: float = 65536.0
+    good: int = 0
+
+    def after(self, *, finite: bool) -> LossScale:
+        """The scale of the next step."""
+        if not finite:
+            return LossScale(max(1.0, self.value / 2), 0)
+        if self.good + 1 >= 2000:
+            return LossScale(min(2.0**24, self.value * 2), 0)
+        return LossScale(self.value, self.good + 1)
+
+
+def clip_gradients(parameters: Tensors, longest: float, scale: float = 1.0) -> float:
+    """Divide the gradients by ``scale``, shorten them to the global norm ``longest``, and return the norm before.
+
+    All gradients together are one vector (Pascanu, Mikolov & Bengio 2013). ``longest`` 0: no clipping. A norm that is
+    not finite is returned as it is, the gradients untouched.
+    """
+    grads = [p.grad for p in parameters.values() if p.grad is not None]
+    norms = torch._foreach_norm(grads)
+    norm = float(torch.linalg.vector_norm(torch.stack(norms)) / scale)
+    factor = 1.0 / scale
+    if longest and norm > longest:
+        factor *= longest / norm
+    if factor != 1.0 and norm == norm and norm != float("inf"):
+        torch._foreach_mul_(grads, factor)
+    return norm

@@ -1,0 +1,230 @@
+"""From a corpus to ids on the disk, and everything else that a run is made of. No torch.
+
+training/run.json       what was asked for and decided; written first
+training/valid.txt      the validation text
+training/train.ids      memory-mapped while training; valid.ids too
+training/prepared.json  their counts; written last, so that a killed preparation is seen
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnncli.config import CorpusConfig, ModelConfig, TokenizerConfig, TrainConfig, Unit, from_dict, to_dict
+from rnncli.errors import ModelError, RnncliError
+from rnncli.records import Setting, Tally
+from rnncli.store import TOKENIZER, TRAINING, read_json, write_json
+from rnncli.text.escapes import bytes_of
+from rnncli.text.files import replacing
+from rnncli.text.ids import IdsInfo, line_starts, open_ids, write_ids
+from rnncli.text.sources import Source
+from rnncli.text.split import Split, parse_split, split_blocks
+from rnncli.text.survey import CorpusFacts
+from rnncli.text.tokenizers import TOKENIZERS, train_tokenizer
+from rnncli.text.tokenizers.base import Tokenizer
+from rnncli.text.units import count
+from rnncli.training.baseline import MOST_BYTES, ngram_bits_per_byte
+from rnncli.training.recipe import Plan
+
+RUN, PREPARED, VALID_TEXT = "run.json", "prepared.json", "valid.txt"
+TRAIN_IDS, VALID_IDS = "train.ids", "valid.ids"
+RUN_FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """What run.json holds: enough to start the run again from nothing, or to go on with it."""
+
+    corpora: tuple[str, ...]
+    created: str
+    corpus: CorpusConfig
+    tokenizer: TokenizerConfig
+    model: ModelConfig
+    train: TrainConfig
+    unit: Unit
+    valid_fraction: float
+    share: float
+    facts: CorpusFacts
+    settings: tuple[Setting, ...]
+    source: str | None = None
+    """The model that the weights and the tokenizer come from."""
+
+    @classmethod
+    def of(cls, plan: Plan, facts: CorpusFacts, *, corpora: tuple[str, ...], source: str | None) -> RunConfig:
+        """The run that a plan describes, created now."""
+        names = ("corpus", "tokenizer", "model", "train", "unit", "valid_fraction", "share", "settings")
+        created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        parts = {name: getattr(plan, name) for name in names}
+        return cls(corpora=corpora, created=created, facts=facts, source=source, **parts)
+
+    def plan(self) -> Plan:
+        """The plan that this run was made from."""
+        names = ("corpus", "tokenizer", "model", "train", "unit", "valid_fraction", "share", "settings")
+        return Plan(**{name: getattr(self, name) for name in names})
+
+    def save(self, folder: Path) -> None:
+        """Write run.json into a model folder's training/."""
+        values = dataclasses.asdict(self)
+        write_json(folder / TRAINING / RUN, {"format": RUN_FORMAT, **values})
+
+    @classmethod
+    def load(cls, folder: Path) -> RunConfig:
+        """What ``save`` wrote; a ModelError where there is no run, or none that can be read."""
+        path = folder / TRAINING / RUN
+        if not path.exists():
+            raise ModelError(f"{folder} has no run to go on with: there is no {path}", hint="Train with --overwrite.")
+        values = read_json(path)
+        try:
+            if values.pop("format") != RUN_FORMAT:
+                raise ModelError(f"{path} is from another version of rnncli", hint="Train again with --overwrite.")
+            for name, kind in _CONFIGS.items():
+                values[name] = from_dict(kind, values[name])
+            values["facts"]["document_chars"] = tuple(values["facts"]["document_chars"])
+            values["facts"] = CorpusFacts(**values["facts"])
+            values["settings"] = tuple(Setting(**s) for s in values["settings"])
+            values["corpora"] = tuple(values["corpora"])
+            return cls(**values)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ModelError(f"{path} is altered: {error}", hint="Train again with --overwrite.") from error
+
+
+_CONFIGS: dict[str, Any] = {
+    "corpus": CorpusConfig,
+    "tokenizer": TokenizerConfig,
+    "model": ModelConfig,
+    "train": TrainConfig,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A run's texts as ids, with their counts."""
+
+    tokenizer: Tokenizer
+    train: IdsInfo
+    valid: IdsInfo
+    ids: NDArray[np.unsignedinteger]
+    valid_ids: NDArray[np.unsignedinteger]
+    how: str
+    ngram_bits_per_byte: float | None
+
+    @property
+    def chars_per_token(self) -> float | None:
+        """Of the training text; None where the tokenizer loses some of it."""
+        chars = self.train.chars + self.train.lines
+        return chars / self.train.count if self.tokenizer.lossless else None
+
+    def starts(self, ids: NDArray[np.unsignedinteger]) -> NDArray[np.int64]:
+        """Where each line begins."""
+        return line_starts(ids, self.tokenizer.newline_id)
+
+    def count_text(self, ids: NDArray[np.unsignedinteger]) -> Tally:
+        """Words, characters, bytes and line ends of the text of ids."""
+        text = self.tokenizer.decode(ids.astype(np.int64))
+        words, chars, size = count(text)
+        lines = text.count("\n")
+        return Tally(
+            words=words,
+            chars=chars - lines,
+            bytes=size - lines,
+            lines=lines,
+            lossless=self.tokenizer.lossless,
+        )
+
+
+def prepare(
+    folder: Path,
+    run: RunConfig,
+    sources: Sequence[Source],
+    *,
+    tokenizer: Tokenizer | None,
+    check: Callable[[], None],
+) -> Prepared:
+    """Make the tokenizer, unless one is given, and the ids. ``check`` is called now and then, and may raise."""
+    inner = folder / TRAINING
+    (inner / PREPARED).unlink(missing_ok=True)
+    split = parse_split(run.corpus.valid)
+    split = split if split.valid else Split(run.valid_fraction)
+    parts = split_blocks(sources, run.corpus.encoding, run.unit, split, facts=run.facts, share=run.share)
+    try:
+        with replacing(inner / VALID_TEXT) as file:
+            for block in _checked(parts.valid(), check):
+                file.write(bytes_of(block))
+        made = tokenizer or train_tokenizer(_checked(parts.train(), check), run.tokenizer)
+        made.save(folder / TOKENIZER)
+        train = write_ids(_checked(parts.train(), check), made, inner / TRAIN_IDS)
+        valid = write_ids(_checked(parts.valid(), check), made, inner / VALID_IDS)
+    except OSError as error:
+        raise RnncliError(f"cannot write into {inner}: {error.strerror or error}") from error
+    baseline = _baseline(made, open_ids(inner / TRAIN_IDS, train), open_ids(inner / VALID_IDS, valid))
+    values = {"train": dataclasses.asdict(train), "valid": dataclasses.asdict(valid)}
+    write_json(inner / PREPARED, {**values, "how": parts.how, "ngram_bits_per_byte": baseline})
+    return load_prepared(folder, run)
+
+
+def load_prepared(folder: Path, run: RunConfig) -> Prepared:
+    """What ``prepare`` wrote."""
+    inner = folder / TRAINING
+    values = read_json(inner / PREPARED)
+    try:
+        train, valid = IdsInfo(**values["train"]), IdsInfo(**values["valid"])
+        how, baseline = str(values["how"]), values["ngram_bits_per_byte"]
+    except (KeyError, TypeError) as error:
+        raise ModelError(f"{inner / PREPARED} is altered: {error}", hint="Train again with --overwrite.") from error
+    return Prepared(
+        tokenizer=TOKENIZERS[run.tokenizer.kind].load(folder / TOKENIZER),
+        train=train,
+        valid=valid,
+        ids=open_ids(inner / TRAIN_IDS, train),
+        valid_ids=open_ids(inner / VALID_IDS, valid),
+        how=how,
+        ngram_bits_per_byte=baseline,
+    )
+
+
+def is_prepared(folder: Path) -> bool:
+    """Whether a preparation came to its end here."""
+    return (folder / TRAINING / PREPARED).exists()
+
+
+def _checked(blocks: Iterator[str], check: Callable[[], None]) -> Iterator[str]:
+    for block in blocks:
+        check()
+        yield block
+
+
+def _baseline(
+    tokenizer: Tokenizer, ids: NDArray[np.unsignedinteger], valid_ids: NDArray[np.unsignedinteger]
+) -> float | None:
+    """An n-gram model's figure on (the beginning of) the validation text; None where the text cannot be had back."""
+    if not tokenizer.lossless:
+        return None
+    train, valid = ids[-MOST_BYTES // 2 :].astype(np.int64), valid_ids[: MOST_BYTES // 8].astype(np.int64)
+    return ngram_bits_per_byte(tokenizer.decode_bytes(train), tokenizer.decode_bytes(valid))
+
+
+def describe(run: RunConfig, prepared: Prepared) -> Mapping[str, Any]:
+    """The corpus as config.json tells of it: no path but the files' names."""
+    return {
+        "files": [Path(c).name for c in run.corpora][:20],
+        "characters": prepared.train.chars + prepared.train.lines,
+        "words": prepared.train.words,
+        "lines": prepared.train.lines,
+        "tokens": prepared.train.count,
+        "validation": prepared.how,
+        "share": run.share,
+        "fingerprint": run.facts.fingerprint,
+    }
+
+
+def run_dict(run: RunConfig) -> dict[str, Any]:
+    """How a run was trained, for config.json."""
+    return to_dict(run.train)

@@ -1,0 +1,326 @@
+"""From (corpus, machine, minutes) to every setting, with the reason for each. No torch.
+
+A first, honest recipe: each rule is a formula that a person can check, none knows a corpus by name. Where the user
+gave a value, that value holds and the others are chosen around it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from rnncli.config import (
+    CellName,
+    CorpusConfig,
+    ModelConfig,
+    TokenizerConfig,
+    TrainConfig,
+    Unit,
+    options_of,
+    validate,
+)
+from rnncli.device import Machine, choose_precision
+from rnncli.errors import ConfigError, DeviceError
+from rnncli.records import Setting
+from rnncli.spec import CELLS, state_width
+from rnncli.text.survey import CorpusFacts, guess_unit
+from rnncli.training.memory import memory_needed
+
+DEFAULT_MINUTES = 5.0
+VALID_SHARE, VALID_MOST_CHARS = 0.1, 300_000
+PREPARATION_SHARE = 0.15
+PREPARATION_CHARS_PER_SECOND = 4e6
+"""Reading, counting and encoding, measured on two cores: 65 MB of prose take 16 s."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """All settings of a run, and why each is as it is."""
+
+    corpus: CorpusConfig
+    tokenizer: TokenizerConfig
+    model: ModelConfig
+    """Its vocab_size is an estimate until the tokenizer is made."""
+    train: TrainConfig
+    unit: Unit
+    valid_fraction: float
+    share: float
+    """Share of the training text that is used."""
+    settings: tuple[Setting, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The settings as the ``plan`` event has them."""
+        return {s.name: {"value": s.value, "why": s.why} for s in self.settings}
+
+
+class _Chooser:
+    """Takes what the user gave, or what the rule says, and keeps the reason."""
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self.given, self.settings, self.values = given, list[Setting](), dict[str, Any]()
+
+    def note(self, name: str, value: object, why: str) -> None:
+        self.settings.append(Setting(name=name, value=_show(value), why=why))
+
+    def __call__(self, field: str, choice: T, why: str, *, name: str | None = None) -> T:
+        value: T = self.given.get(field, choice)
+        if field in self.given:
+            why = "as you said"
+        self.values[field] = value
+        self.note(name or field.replace("_", " "), value, why)
+        return value
+
+
+def make_plan(facts: CorpusFacts, machine: Machine, given: Mapping[str, Any], *, spent: float = 0.0) -> Plan:
+    """The plan for a corpus. ``given``: field names of the config classes -> what the user said.
+
+    ``spent``: seconds of the budget that are gone. A ConfigError where two options exclude each other, a DeviceError
+    where the network does not fit the memory.
+    """
+    _check(given)
+    choose = _Chooser(given)
+    unit, why = guess_unit(facts)
+    if given.get("unit", "auto") != "auto":
+        unit, why = given["unit"], "as you said"
+    choose.note("corpus", _corpus_in_words(facts), f"{facts.documents:,} document{'s' * (facts.documents != 1)}")
+    choose.note("unit", unit, why)
+    seconds = _budget(choose, facts, machine)
+    share = _share(choose, facts, given, seconds)
+    tokens, vocab_size = _text(choose, facts, unit, share)
+    sizes = _network(choose, facts, machine, unit, tokens, seconds, vocab_size)
+    _training(choose, facts, machine, unit, tokens, sizes)
+    fraction = _fraction(given.get("valid"), facts)
+    model = _config(ModelConfig, choose.values, vocab_size=vocab_size)
+    train = _config(TrainConfig, choose.values)
+    _check_memory(choose, model, train, machine)
+    corpus = _config(CorpusConfig, {k: v for k, v in given.items() if k in ("encoding", "valid", "unit")})
+    tokenizer = _config(TokenizerConfig, {**choose.values, "lowercase": given.get("lowercase", False)})
+    return Plan(
+        corpus=corpus,
+        tokenizer=tokenizer,
+        model=model,
+        train=train,
+        unit=unit,
+        valid_fraction=fraction,
+        share=share,
+        settings=tuple(choose.settings),
+    )
+
+
+def _config(kind: type[Any], values: Mapping[str, Any], **extra: Any) -> Any:
+    names = {f.name for f in options_of(kind)}
+    return validate(kind(**{k: v for k, v in values.items() if k in names}, **extra))
+
+
+def _check(given: Mapping[str, Any]) -> None:
+    budgets = [b for b in ("minutes", "steps", "epochs") if given.get(b) is not None]
+    if len(budgets) > 1:
+        raise ConfigError(f"--{budgets[0]} and --{budgets[1]} exclude each other", hint="Give one budget.")
+    if given.get("activation", "tanh") != "tanh" and given.get("cell", "lstm") != "rnn":
+        raise ConfigError("--activation is for --cell rnn only", hint="Add --cell rnn, or leave --activation out.")
+    if given.get("ema") and given.get("optimizer") == "asgd":
+        raise ConfigError("--ema and --optimizer asgd are two averages of the same weights", hint="Give one of them.")
+
+
+def _budget(choose: _Chooser, facts: CorpusFacts, machine: Machine) -> float:
+    """Seconds of training to size the network for; where steps or epochs are the budget, a default's."""
+    given = choose.given
+    choose.note("device", machine.name, f"{machine.threads} threads" if machine.kind == "cpu" else machine.kind)
+    for name in ("steps", "epochs"):
+        if given.get(name) is not None:
+            choose.values[name] = given[name]
+            choose.note("budget", f"{given[name]:g} {name}", "as you said; reproducible to the bit on a CPU")
+            return 60 * DEFAULT_MINUTES
+    minutes: float = given.get("minutes", DEFAULT_MINUTES)
+    choose.values["minutes"] = minutes
+    why = "as you said" if "minutes" in given else "the default; --minutes M changes it"
+    choose.note("budget", f"{minutes:g} minutes", why)
+    return 60.0 * minutes
+
+
+def _share(choose: _Chooser, facts: CorpusFacts, given: Mapping[str, Any], seconds: float) -> float:
+    """Share of the text that can be prepared in its part of the budget."""
+    if "steps" in given or "epochs" in given:
+        return 1.0
+    affordable = PREPARATION_SHARE * seconds * PREPARATION_CHARS_PER_SECOND
+    share = min(1.0, affordable / max(1, facts.chars))
+    if share < 1:
+        choose.note("share", f"{share:.1%} of the text", "preparing it all would take over 15 % of the budget")
+    return share
+
+
+def _text(choose: _Chooser, facts: CorpusFacts, unit: Unit, share: float) -> tuple[float, int]:
+    """Choose the tokenizer; return the training text's tokens and the vocabulary's size, both estimated."""
+    kind = choose("kind", "hybrid", "words as wholes, rare ones spelled: nothing is unknown", name="tokenizer")
+    chars = max(1.0, facts.chars * share)
+    words = round(min(30_000, max(100, 3000 * (chars / 1e6) ** 0.45)))
+    why = f"grows with the text, {_count(chars)} characters"
+    repeated = 1 - facts.distinct_words / max(1, facts.sampled_words)
+    if kind == "hybrid" and (repeated < 0.3 or facts.words < 0.02 * facts.chars):
+        words, why = 0, "words hardly repeat here, characters do"
+    if kind == "bpe":
+        words, why = max(400, words), "total; " + why
+    if kind == "word":
+        words, why = round(min(50_000, max(1000, 10 * words))), why
+    alphabet = min(facts.distinct_chars, 12_000)
+    if kind in ("char", "byte"):
+        words = choose.given.get("vocab_size", 0)
+        choose.values["vocab_size"] = words
+    else:
+        words = choose("vocab_size", words, why, name="vocabulary")
+    size = {
+        "hybrid": 256 + alphabet + words,
+        "char": 256 + alphabet,
+        "byte": 256,
+        "bpe": words,
+        "word": words + 2,
+    }
+    return _tokens(kind, facts, chars, words), size[kind]
+
+
+def _tokens(kind: str, facts: CorpusFacts, chars: float, words: int) -> float:
+    """Tokens in ``chars`` characters, roughly: words cover most of running text once there are some thousands."""
+    if kind == "char" or (kind == "hybrid" and not words):
+        return chars
+    if kind == "byte":
+        return chars * facts.bytes / max(1, facts.chars)
+    letters = facts.chars / max(1, facts.words)
+    if kind == "word":
+        return chars / letters
+    covered = min(0.97, 0.45 + 0.12 * math.log10(1 + words))
+    return chars / (1 + (letters - 1) * covered * 0.75)
+
+
+def _network(
+    choose: _Chooser,
+    facts: CorpusFacts,
+    machine: Machine,
+    unit: Unit,
+    tokens: float,
+    seconds: float,
+    vocab_size: int,
+) -> int:
+    """Choose the network; return its hidden size.
+
+    The width is the largest at which the budget still pays for a number of passes over the text: many over a small
+    one, whose dropout then makes them worth it; one over a large one.
+    """
+    cell: CellName = choose("cell", "lstm", "the best per minute of the three")
+    activation = choose("activation", "tanh", "") if "activation" in choose.given else "tanh"
+    layers = choose("layers", 1, "a second layer pays from a larger budget on")
+    passes = min(40.0, max(1.5, 12 * (1e6 / tokens) ** 0.5))
+    speed = _speed(machine)
+    affordable = speed * 0.75 * seconds / (6 * passes * tokens)
+    # Multiply-adds a token: G gates x (input + state) x H a layer, and the head's V x H.
+    gates = len(CELLS[cell].gates)
+    a, b = 2.0 * gates * layers, float(vocab_size)
+    width = (-b + math.sqrt(b * b + 4 * a * affordable)) / (2 * a)
+    largest = 1024 if machine.kind == "cpu" else 1536
+    # A text bounds what can be learned from it: beyond this, width only helps it to be known by heart.
+    bound = 96 * (tokens / 1e4) ** 0.5
+    hidden = int(min(largest, bound, max(64.0, width)) // 32 * 32)
+    hidden = choose("hidden_size", max(64, hidden), f"about {passes:.1f} passes over the text in the time")
+    width = state_width(hidden, activation)
+    embedding = choose("embedding_size", min(width, 512), "as wide as the layer" if width <= 512 else "narrower")
+    choose("tie", True, f"one table of {vocab_size:,} tokens serves input and output")
+    epochs = speed * 0.6 * seconds / (6 * (a * hidden * hidden + b * embedding)) / tokens
+    small = min(1.0, max(0.0, math.log10(max(1.0, epochs)) / 1.3))
+    why = f"the text is seen about {epochs:.3g} times"
+    choose("dropout", round(0.05 + 0.35 * small, 2), why)
+    choose("input_dropout", round(0.3 * small, 2), why)
+    choose("recurrent_dropout", round(0.25 * small, 2) if cell != "rnn" else 0.0, why)
+    choose("embedding_dropout", 0.0, "locked dropout on the input does its work")
+    return hidden
+
+
+def _speed(machine: Machine) -> float:
+    """Multiply-adds a second that training reaches, roughly."""
+    if machine.kind == "cuda":
+        return 2e13
+    return machine.threads * (6e10 if machine.fast_bf16 else 2.5e10)
+
+
+def _training(choose: _Chooser, facts: CorpusFacts, machine: Machine, unit: Unit, tokens: float, hidden: int) -> None:
+    """Choose how the network is trained."""
+    if unit == "lines":
+        per_line = max(2.0, tokens / max(1, facts.lines - facts.blank_lines))
+        longest = per_line * max(1.0, facts.p95_line / max(1.0, facts.mean_line)) * 1.5
+        bptt = int(min(256, max(16, longest)))
+        choose("bptt", bptt, "longer lines are read in pieces")
+        rows = int(min(512, max(8, (1500 if machine.kind == "cpu" else 8000) / per_line)))
+        choose(
+            "batch_size",
+            max(1, min(rows, int(tokens / per_line / 4) or 1)),
+            f"lines of about {per_line:.0f} tokens",
+        )
+    else:
+        bptt = choose("bptt", 64, "gradients reach back this far; the state reaches further")
+        rows = 16 if machine.kind == "cpu" and tokens < 3e6 else 32 if machine.kind == "cpu" else 64
+        choose(
+            "batch_size",
+            max(1, min(rows, int(tokens // (4 * bptt)) or 1)),
+            "small steps learn more from a small text",
+        )
+    optimizer = choose("optimizer", "adamw", "reaches a good model soonest")
+    peak = 4e-3 * min(1.0, (256 / hidden) ** 0.5) if optimizer == "adamw" else 20.0
+    peak = float(f"{peak:.2g}")
+    choose("learning_rate", peak, "wider networks want less" if optimizer == "adamw" else "plain SGD wants much")
+    choose("schedule", "cosine" if optimizer == "adamw" else "plateau", "ends at 0 just when the budget does")
+    choose("warmup", 0.02 if optimizer == "adamw" else 0.0, "the first steps are small")
+    choose("ema", 0.0, "the schedule's end does the averaging")
+    choose("weight_decay", 0.05 if optimizer == "adamw" else 1.2e-6, "keeps unused weights small")
+    choose("clip_norm", 1.0 if optimizer == "adamw" else 0.25, "global norm")
+    for name in ("decay_rate", "decay_steps", "staircase", "patience"):
+        if name in choose.given:
+            choose(name, None, "")
+    precision = choose_precision(choose.given.get("precision", "auto"), machine)
+    why = (
+        "as you said"
+        if "precision" in choose.given
+        else "the device is faster with it"
+        if precision != "fp32"
+        else "exact"
+    )
+    choose.values["precision"] = precision
+    choose.note("precision", precision, why)
+    choose("seed", 1, "the same seed and steps give the same bits")
+
+
+def _check_memory(choose: _Chooser, model: ModelConfig, train: TrainConfig, machine: Machine) -> None:
+    """Refuse what cannot fit; note what it will take."""
+    need = memory_needed(model, train)
+    choose.note("memory", f"{need / 1e6:,.0f} MB", f"of {machine.memory / 1e9:.1f} GB that can be used")
+    if need > machine.memory:
+        raise DeviceError(
+            f"this plan needs {need / 1e9:,.1f} GB of memory; {machine.memory / 1e9:.1f} GB can be used",
+            hint="Make --hidden-size, --layers, --batch-size or --vocab-size smaller.",
+        )
+
+
+def _fraction(valid: str | None, facts: CorpusFacts) -> float:
+    """Share of the corpus that is held out where no validation text is given."""
+    try:
+        return float(valid) if valid is not None else min(VALID_SHARE, VALID_MOST_CHARS / max(1, facts.chars))
+    except ValueError:
+        return VALID_SHARE
+
+
+def _corpus_in_words(facts: CorpusFacts) -> str:
+    return f"{_count(facts.chars)} characters, {_count(facts.lines)} lines"
+
+
+def _count(number: float) -> str:
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return f"{number:.0f}"
+
+
+def _show(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)

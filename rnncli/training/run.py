@@ -1,0 +1,308 @@
+"""A run from its plan to its last record: prepare, train, keep the best weights, measure them, say what they cost."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from rnncli import STARTED, __version__
+from rnncli.config import to_dict
+from rnncli.device import Machine
+from rnncli.errors import RnncliError
+from rnncli.nn.model import LanguageModel
+from rnncli.nn.weights import from_arrays
+from rnncli.records import LN2, Done, Evaluated, Notice, Tally, TrainEvent
+from rnncli.store import (
+    CONFIG,
+    TRAINING,
+    WEIGHTS,
+    Arrays,
+    Stored,
+    load_arrays,
+    open_folder,
+    part_config,
+    write_config,
+    write_weights,
+)
+from rnncli.text.sources import Source, find_sources
+from rnncli.text.tokenizers.base import Tokenizer
+from rnncli.training.evaluate import Validation, lines_logprob, stream_logprob
+from rnncli.training.log import LOG, cut_log, figures, write_log
+from rnncli.training.memory import parameter_count
+from rnncli.training.prepare import (
+    Prepared,
+    RunConfig,
+    describe,
+    is_prepared,
+    load_prepared,
+    prepare,
+    run_dict,
+)
+from rnncli.training.recipe import Plan
+from rnncli.training.state import STATE
+from rnncli.training.trainer import Job, Trainer
+
+FROM_WEIGHTS = "from.safetensors"
+
+
+class Run:
+    """One training run. ``events`` does the work; ``stop`` may be called from a signal handler meanwhile."""
+
+    def __init__(
+        self,
+        folder: Path,
+        config: RunConfig,
+        machine: Machine,
+        *,
+        resume: bool,
+        overwrite: bool = False,
+        source: Stored | None = None,
+        notices: tuple[str, ...] = (),
+        sources: Sequence[Source] | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.folder, self.config, self.machine, self.now = folder, config, machine, now
+        self.resume, self.overwrite, self.source, self.notices = resume, overwrite, source, notices
+        self.sources = sources
+        self._stopping = False
+        self._trainer: Trainer | None = None
+
+    @property
+    def plan(self) -> Plan:
+        """What the run will do, and why."""
+        return self.config.plan()
+
+    def stop(self) -> None:
+        """Finish the step, save, and end."""
+        self._stopping = True
+        if self._trainer is not None:
+            self._trainer.request_stop()
+
+    def events(self) -> Iterator[TrainEvent]:
+        """Train. The last record is a Done; what cannot be saved or trained raises and leaves no broken folder."""
+        yield from (Notice(message=text) for text in self.notices)
+        fresh = not self.resume
+        try:
+            if fresh:
+                self._make_folder()
+            yield from self._train()
+        except BaseException:
+            if fresh and not (self.folder / TRAINING / STATE).exists() and not (self.folder / CONFIG).exists():
+                shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+
+    def _make_folder(self) -> None:
+        if self.overwrite and self.folder.exists():
+            shutil.rmtree(self.folder)
+        inner = self.folder / TRAINING
+        try:
+            inner.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RnncliError(f"cannot make the folder {inner}: {error.strerror}") from error
+        self.config.save(self.folder)
+        if self.source is not None:
+            shutil.copyfile(self.source.folder / WEIGHTS, inner / FROM_WEIGHTS)
+
+    def _check(self) -> None:
+        if self._stopping:
+            raise KeyboardInterrupt
+
+    def _train(self) -> Iterator[TrainEvent]:
+        torch.set_num_threads(self.machine.threads)
+        # A training needs many small buffers again and again; flushing denormals costs nothing and saves stalls.
+        torch.set_flush_denormal(True)
+        run = self.config
+        if is_prepared(self.folder):
+            prepared = load_prepared(self.folder, run)
+        else:
+            if self.resume:
+                yield Notice(message="the run died before its text was prepared: it starts anew")
+            tokenizer = self._given_tokenizer()
+            sources = self.sources if self.sources is not None else find_sources(run.corpora)
+            prepared = prepare(self.folder, run, sources, tokenizer=tokenizer, check=self._check)
+        trainer = self._new_trainer(prepared)
+        if self.resume:
+            yield from self._take_up(trainer)
+        self._trainer = trainer
+        if self._stopping:
+            trainer.request_stop()
+        with open(self.folder / TRAINING / LOG, "a", encoding="utf-8") as log:
+            for event in trainer.run():
+                self._keep(event, prepared)
+                write_log(log, event)
+                yield event
+        yield self._finish(trainer, prepared)
+
+    def _given_tokenizer(self) -> Tokenizer | None:
+        if self.source is not None:
+            return self.source.tokenizer
+        if self.config.source is not None:
+            return open_folder(Path(self.config.source)).tokenizer
+        return None
+
+    def _take_up(self, trainer: Trainer) -> Iterator[TrainEvent]:
+        if trainer.restore():
+            self._extend(trainer)
+            cut_log(self.folder / TRAINING / LOG, trainer.progress.step)
+            yield Notice(message=f"going on from step {trainer.progress.step:,}")
+        else:
+            cut_log(self.folder / TRAINING / LOG, -1)
+            yield Notice(message="the run died before its first save: it starts anew")
+
+    def _extend(self, trainer: Trainer) -> None:
+        """A clocked run that was given new minutes gets the training time they leave on top of what it had."""
+        progress = trainer.progress
+        if trainer.total_steps is not None or trainer.deadline is None:
+            return
+        left = (progress.total or 0.0) - progress.spent
+        if self.more_minutes is not None:
+            left = max(0.5, trainer.deadline - self.now())
+        trainer.progress = replace(progress, total=progress.spent + max(0.0, left))
+
+    more_minutes: float | None = None
+    """Minutes that --resume was given to go on further."""
+
+    def _new_trainer(self, prepared: Prepared) -> Trainer:
+        run = self.config
+        model = replace(run.model, vocab_size=prepared.tokenizer.vocab_size)
+        train = run.train
+        lines = run.unit == "lines"
+        empty = np.zeros(0, np.int64)
+        job = Job(
+            folder=self.folder / TRAINING,
+            model=model,
+            train=train,
+            unit=run.unit,
+            newline_id=prepared.tokenizer.newline_id,
+            ids=prepared.ids,
+            starts=prepared.starts(prepared.ids) if lines else empty,
+            valid_ids=prepared.valid_ids,
+            valid_starts=prepared.starts(prepared.valid_ids) if lines else empty,
+            count_text=prepared.count_text,
+            chars_per_token=prepared.chars_per_token,
+            start_from=self._start_weights(),
+        )
+        trainer = Trainer(job, self.machine, started=STARTED, now=self.now)
+        total = trainer.total_steps
+        if total is not None:
+            every = train.eval_every or max(1, min(2000, total // 10))
+            trainer.job = replace(job, train=replace(train, eval_every=every))
+        else:
+            minutes = self.more_minutes or train.minutes
+            assert minutes is not None
+            reserve = self._reserve(trainer, prepared)
+            trainer.deadline = max(STARTED + 60 * minutes - reserve, self.now() + 0.5)
+        return trainer
+
+    def _start_weights(self) -> Arrays | None:
+        path = self.folder / TRAINING / FROM_WEIGHTS
+        if not path.exists():
+            return None
+        return {name.partition("/")[2]: array for name, array in load_arrays(path).items()}
+
+    def _reserve(self, trainer: Trainer, prepared: Prepared) -> float:
+        """Seconds that the end will take: the whole validation text in one row, the last save, the card."""
+        ids = prepared.valid_ids[:512]
+        model = trainer.shadow
+        stream_logprob(model, ids, prepared.tokenizer.newline_id)
+        begin = self.now()
+        stream_logprob(model, ids, prepared.tokenizer.newline_id)
+        each = (self.now() - begin) / max(1, len(ids))
+        rows = 8 if self.config.unit == "lines" else 1
+        return 1.5 + 1.1 * each * len(prepared.valid_ids) / rows
+
+    # -- what is kept
+
+    def _keep(self, event: TrainEvent, prepared: Prepared) -> None:
+        """Put weights that are the best so far into the model folder."""
+        if isinstance(event, Evaluated) and event.best:
+            metrics = {"valid": figures(event.valid), "partial": event.partial, "step": event.step}
+            write_weights(self.folder, event.weights(), self._config_json(prepared, metrics, "training"))
+
+    def _config_json(self, prepared: Prepared, metrics: dict[str, Any], status: str) -> dict[str, Any]:
+        run = self.config
+        model = replace(run.model, vocab_size=prepared.tokenizer.vocab_size)
+        return {
+            "rnncli": __version__,
+            "created": run.created,
+            "status": status,
+            "unit": run.unit,
+            "tokenizer": to_dict(run.tokenizer),
+            "parts": [part_config(to_dict(model))],
+            "params": parameter_count(model),
+            "corpus": describe(run, prepared),
+            "training": run_dict(run),
+            "metrics": metrics,
+        }
+
+    def _finish(self, trainer: Trainer, prepared: Prepared) -> Done:
+        """Measure the weights as saved on the whole validation text, in float32 and in one row."""
+        stored = open_folder(self.folder)
+        model = LanguageModel(stored.model).to(self.machine.kind).eval().requires_grad_(False)
+        from_arrays(model, stored.arrays)
+        # Who interrupts a run does not want to wait for a long text to be read: a part of it has to do.
+        hurry = trainer.reason == "interrupted" and len(prepared.valid_ids) > 50_000
+        valid = trainer.validation.tally(model) if hurry else self._exact(model, prepared)
+        sample = Validation(
+            ids=prepared.ids,
+            starts=prepared.starts(prepared.ids) if self.config.unit == "lines" else None,
+            newline_id=prepared.tokenizer.newline_id,
+            count_text=prepared.count_text,
+            most_tokens=16384,
+        )
+        progress = trainer.progress
+        done = Done(
+            model=str(self.folder),
+            steps=progress.step,
+            seconds=self.now() - STARTED,
+            tokens_per_second=progress.tokens / max(1e-9, progress.spent),
+            valid=valid,
+            train=sample.tally(model),
+            params=parameter_count(stored.model),
+            uniform_nats_per_char=math.log(max(2, self.config.facts.distinct_chars)) if valid.lossless else None,
+            ngram_nats_per_char=_per_char(prepared),
+            reason=trainer.reason,
+            extra={"partial": hurry},
+        )
+        status = "interrupted" if trainer.reason == "interrupted" else "done"
+        metrics = {
+            "valid": figures(valid),
+            "partial": hurry,
+            "step": progress.best_step,
+            "steps": progress.step,
+            "seconds": round(progress.spent, 3),
+            "train": figures(done.train) if done.train else None,
+            "ngram_nats_per_char": done.ngram_nats_per_char,
+        }
+        write_config(self.folder, self._config_json(prepared, metrics, status))
+        return done
+
+    def _exact(self, model: LanguageModel, prepared: Prepared) -> Tally:
+        info, ids = prepared.valid, prepared.valid_ids
+        newline = prepared.tokenizer.newline_id
+        if self.config.unit == "lines":
+            logprob = lines_logprob(model, ids, prepared.starts(ids), newline)
+        else:
+            logprob = stream_logprob(model, ids, newline)
+        return Tally(
+            logprob=logprob,
+            tokens=info.count,
+            lines=info.lines,
+            words=info.words,
+            chars=info.chars,
+            bytes=info.bytes,
+            lossless=prepared.tokenizer.lossless,
+        )
+
+
+def _per_char(prepared: Prepared) -> float | None:
+    bits, info = prepared.ngram_bits_per_byte, prepared.valid
+    return None if bits is None else bits * LN2 * (info.bytes + info.lines) / (info.chars + info.lines)

@@ -1,0 +1,307 @@
+"""The loop: batches in, records out. It is suspended while it yields, and can be killed anywhere.
+
+A run is (run.json, ids, last saved state). Everything random is drawn from (seed, step), so going on from a state
+repeats, bit for bit on a CPU, what an uninterrupted run would have done.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnncli.config import ModelConfig, TrainConfig, Unit
+from rnncli.device import Machine
+from rnncli.errors import RnncliError
+from rnncli.nn.model import LanguageModel
+from rnncli.nn.weights import from_arrays, to_arrays
+from rnncli.records import Evaluated, Notice, Saved, StepDone, Tally, TrainEvent, Weights
+from rnncli.training.batches import Batch, Lines, Stream
+from rnncli.training.evaluate import Validation
+from rnncli.training.learner import Learner, StepResult, new_model
+from rnncli.training.optim import LossScale
+from rnncli.training.schedule import Position, learning_rate
+from rnncli.training.state import Progress, as_int64, load_state, save_state
+
+EVALUATIONS = (0.05, 0.15, 0.3, 0.45, 0.6, 0.75, 0.85, 0.93, 1.0)
+"""Shares of the budget at which the validation text is looked at; the last one is the end."""
+
+SAVE_SECONDS = 30.0
+BAD_STEPS = 10
+"""Steps in a row without a finite loss after which the last saved state is taken up again at half the rate."""
+MOST_RESTORES = 3
+LOOK_BACK = 5
+"""Averaging begins when a validation loss is no better than the best of those this many evaluations ago."""
+
+Ids = NDArray[np.unsignedinteger]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What a trainer needs of a prepared run."""
+
+    folder: Path
+    """The run's own folder, ``NAME/training``."""
+    model: ModelConfig
+    train: TrainConfig
+    unit: Unit
+    newline_id: int
+    ids: Ids
+    starts: NDArray[np.int64]
+    """Line starts of ``ids``; empty for a stream."""
+    valid_ids: Ids
+    valid_starts: NDArray[np.int64]
+    count_text: Callable[[Ids], Tally]
+    """Words, characters, bytes and lines of the text of ids."""
+    chars_per_token: float | None
+    start_from: Weights | None = None
+    """Stored arrays to begin with instead of fresh weights."""
+
+
+class Trainer:
+    """Runs a job. ``run`` yields records; ``request_stop`` makes it end after the step that is being taken."""
+
+    def __init__(
+        self,
+        job: Job,
+        machine: Machine,
+        *,
+        deadline: float | None = None,
+        started: float = 0.0,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.job, self.machine, self.now, self.started = job, machine, now, started
+        self.deadline = deadline
+        self.learner = self._fresh()
+        self.shadow = LanguageModel(job.model).to(self.learner.device).eval().requires_grad_(False)
+        self.progress = Progress()
+        self.stream = self.lines = None
+        if job.unit == "stream":
+            self.stream = Stream(job.ids, job.newline_id, job.train.batch_size, job.train.bptt)
+            self.positions = self.stream.start()
+        else:
+            self.lines = Lines(job.ids, job.starts, job.train.batch_size, job.train.bptt)
+            self.positions = np.zeros(0, np.int64)
+        self.stopping = False
+        self.reason = "budget"
+        self.validation = Validation(
+            ids=job.valid_ids,
+            starts=job.valid_starts if job.unit == "lines" else None,
+            newline_id=job.newline_id,
+            count_text=job.count_text,
+        )
+        self._since = self._saved_at = self.now()
+        self._last_evaluated = self._last_saved = -1
+
+    def _fresh(self) -> Learner:
+        model = new_model(self.job.model, self.job.train.seed)
+        if self.job.start_from is not None:
+            from_arrays(model, self.job.start_from)
+        return Learner(model, self.job.train, self.machine)
+
+    @property
+    def total_steps(self) -> int | None:
+        """Steps of the whole run, where the budget is not time."""
+        train = self.job.train
+        if train.steps is not None:
+            return train.steps
+        if train.epochs is None:
+            return None
+        if self.lines is not None:
+            return max(1, math.ceil(train.epochs * self.lines.batches_per_epoch))
+        return max(1, math.ceil(train.epochs * len(self.job.ids) / (train.batch_size * train.bptt)))
+
+    def request_stop(self) -> None:
+        """End after this step, with a save."""
+        self.stopping = True
+
+    def restore(self) -> bool:
+        """Take up the last saved state; False where there is none."""
+        loaded = load_state(self.job.folder)
+        if loaded is None:
+            return False
+        progress, tensors = loaded
+        self.learner.load(tensors, average_updates=progress.average_updates, average_on=progress.average_on)
+        if self.learner.scale is not None:
+            self.learner.scale = LossScale(progress.loss_scale, progress.good_steps)
+        self.positions = tensors["positions"].numpy()
+        self.progress = progress
+        self._last_saved = progress.step
+        return True
+
+    def run(self) -> Iterator[TrainEvent]:
+        """Train to the end of the budget. The last records are an ``Evaluated`` and a ``Saved``."""
+        self._since = self._saved_at = self.now()
+        if self.total_steps is None and self.progress.total is None:
+            assert self.deadline is not None
+            self.progress = replace(self.progress, total=max(0.0, self.deadline - self.now()))
+        bad = 0
+        while not self._finished():
+            result, event = self._step()
+            yield event
+            bad = 0 if result.taken else bad + 1
+            if bad >= BAD_STEPS:
+                yield self._go_back()
+                bad = 0
+            if self._evaluation_due():
+                yield self._evaluate()
+                yield self._save()
+            elif self.now() - self._saved_at > SAVE_SECONDS:
+                yield self._save()
+        if self.progress.best is None or not (self.stopping or self._last_evaluated == self.progress.step):
+            yield self._evaluate()
+            yield self._save()
+        elif self._last_saved != self.progress.step:
+            yield self._save()
+
+    # -- where the run is
+
+    def share(self) -> float:
+        """How much of the budget is used, 0 to 1."""
+        total = self.total_steps
+        if total is not None:
+            return min(1.0, self.progress.step / total)
+        seconds = self.progress.total or 0.0
+        return min(1.0, self._spent() / seconds) if seconds else 1.0
+
+    def _spent(self) -> float:
+        return self.progress.spent + self.now() - self._since
+
+    def _finished(self) -> bool:
+        patience = self.job.train.patience
+        if self.stopping:
+            self.reason = "interrupted"
+        elif patience and self.progress.since_best >= patience:
+            self.reason = "patience"
+        elif self.share() >= 1.0:
+            self.reason = "budget" if self.total_steps is None else "steps"
+        else:
+            return False
+        return True
+
+    def _evaluation_due(self) -> bool:
+        total, every = self.total_steps, self.job.train.eval_every
+        if total is not None:
+            return self.progress.step == total or (bool(every) and self.progress.step % every == 0)
+        done = sum(self.share() >= mark for mark in EVALUATIONS[:-1])
+        return done > min(self.progress.evaluations, len(EVALUATIONS) - 1)
+
+    # -- what it does
+
+    def _step(self) -> tuple[StepResult, StepDone]:
+        begin = self.now()
+        progress, train = self.progress, self.job.train
+        position = Position(progress=self.share(), step=progress.step, plateaus=progress.plateaus)
+        rate = learning_rate(position, train) * progress.rate_scale
+        batch, positions = self._batch(progress.step)
+        result = self.learner.step(batch, rate, progress.step, carry=self.stream is not None)
+        self.positions = positions
+        self.progress = self._advance(result)
+        seconds = max(1e-9, self.now() - begin)
+        share = self.share()
+        chars = self.job.chars_per_token
+        left = self._spent() / share * (1 - share) if share else 0.0
+        return result, StepDone(
+            step=self.progress.step,
+            loss=result.loss,
+            nats_per_char=result.loss / chars if chars else None,
+            learning_rate=rate,
+            grad_norm=result.grad_norm,
+            tokens_per_second=result.tokens / seconds,
+            progress=share,
+            seconds=self.now() - self.started,
+            seconds_left=left,
+            skipped=self.progress.skipped,
+        )
+
+    def _batch(self, step: int) -> tuple[Batch, NDArray[np.int64]]:
+        if self.stream is not None:
+            return self.stream.batch(self.job.train.seed, step, self.positions)
+        assert self.lines is not None
+        return self.lines.batch(self.job.train.seed, step), self.positions
+
+    def _advance(self, result: StepResult) -> Progress:
+        old = self.progress
+        smooth = old.train_loss
+        if result.taken:
+            smooth = result.loss if smooth is None else 0.99 * smooth + 0.01 * result.loss
+        return replace(
+            old,
+            step=old.step + 1,
+            tokens=old.tokens + result.tokens,
+            skipped=old.skipped + (not result.taken),
+            train_loss=smooth,
+        )
+
+    def _go_back(self) -> Notice:
+        """Take up the last good state again at half the rate; give up after a few times."""
+        restores, rate_scale = self.progress.restores + 1, self.progress.rate_scale / 2
+        if restores > MOST_RESTORES:
+            raise RnncliError(
+                f"training diverged: {BAD_STEPS} steps in a row without a finite loss, {restores} times over",
+                hint=f"Try --learning-rate {self.job.train.learning_rate / 10:g} or a smaller --clip-norm.",
+            )
+        spent, steps, total = self._spent(), self.progress.step, self.progress.total
+        if not self.restore():
+            self.learner, self.progress = self._fresh(), Progress()
+        # The clock and the step count do not go back: the budget is what it is.
+        self.progress = replace(
+            self.progress, restores=restores, rate_scale=rate_scale, spent=spent, total=total, step=steps
+        )
+        self._since = self.now()
+        return Notice(
+            message=f"{BAD_STEPS} steps without a finite loss: going on from the last good state at half the rate"
+        )
+
+    def _evaluate(self) -> Evaluated:
+        weights = to_arrays(self.job.model, self.learner.weights())
+        from_arrays(self.shadow, weights)
+        with self.learner.autocast() if self.validation.partial else nullcontext():
+            valid = self.validation.tally(self.shadow)
+        loss = -valid.logprob / valid.tokens if math.isfinite(valid.logprob) else math.inf
+        old = self.progress
+        best = old.best is None or loss < old.best
+        if self.job.train.optimizer == "asgd" and len(old.recent) > LOOK_BACK and loss > min(old.recent[:-LOOK_BACK]):
+            self.learner.average.trigger()
+        self.progress = replace(
+            old,
+            evaluations=old.evaluations + 1,
+            best=loss if best else old.best,
+            best_step=old.step if best else old.best_step,
+            since_best=0 if best else old.since_best + 1,
+            plateaus=old.plateaus + (not best),
+            recent=(*old.recent, loss)[-64:],
+        )
+        self._last_evaluated = old.step
+        return Evaluated(
+            step=old.step,
+            valid=valid,
+            train_loss=old.train_loss,
+            partial=self.validation.partial,
+            best=best,
+            seconds=self.now() - self.started,
+            weights=lambda: weights,
+        )
+
+    def _save(self) -> Saved:
+        now = self.now()
+        self.progress = replace(
+            self.progress,
+            spent=self._spent(),
+            average_updates=self.learner.average.updates,
+            average_on=self.learner.average.on,
+            loss_scale=self.learner.scale.value if self.learner.scale else 1.0,
+            good_steps=self.learner.scale.good if self.learner.scale else 0,
+        )
+        self._since = self._saved_at = now
+        self._last_saved = self.progress.step
+        tensors = {**self.learner.tensors(), "positions": as_int64(self.positions)}
+        save_state(self.job.folder, self.progress, tensors)
+        best = self.progress.best_step == self.progress.step
+        return Saved(step=self.progress.step, folder=str(self.job.folder), best=best, seconds=now - self.started)

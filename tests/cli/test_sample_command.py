@@ -1,0 +1,82 @@
+"""``rnncli sample``: the prompt, what follows, and how samples are kept apart."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Call
+
+BRIEF = ("-n", "12", "--seed", "5", "--temperature", "0.9")
+
+
+def test_the_prompt_comes_first_unless_it_is_not_wanted(toy: Call) -> None:
+    code, out, err = toy("sample", "the cat", *BRIEF)
+    assert (code, err) == (0, "")
+    assert out.startswith("the cat")
+    assert out.endswith("\n")
+    assert toy("sample", "the cat", *BRIEF, "--no-echo").out == out.removeprefix("the cat")
+    assert toy("sample", "-", *BRIEF, stdin=b"the cat\n").out == out
+    assert toy("sample", "-", *BRIEF, stdin=b"the cat").out == out
+
+
+def test_one_seed_one_text_alone_or_among_others(toy: Call) -> None:
+    alone, again = (json.loads(toy("sample", "the cat", *BRIEF, "--json").out) for _ in range(2))
+    three = [
+        json.loads(x) for x in toy("sample", "the cat", *BRIEF, "--count", "3", "--json").out.splitlines()
+    ]
+    assert alone == again
+    assert alone["ids"] == three[0]["ids"]
+    assert len({sample["text"] for sample in three}) == 3
+    streamed = toy("sample", "the cat", *BRIEF, "--no-echo").out.removesuffix("\n")
+    whole = alone["text"].replace("\ufffd", "")
+    assert "".join(c for c in streamed if not "\udc80" <= c <= "\udcff") == whole
+
+
+def test_samples_of_a_stream_have_an_empty_line_between_them(toy: Call) -> None:
+    # A stop at any space and newline keeps each sample on its line.
+    samples = toy("sample", "the", *BRIEF, "--count", "2", "--stop", "\n").out
+    assert samples.count("\n\n") == 1
+    assert samples.endswith("\n")
+    assert all(part.startswith("the") for part in samples.split("\n\n"))
+
+
+def test_samples_of_lines_stand_one_a_line(toy: Call, tmp_path: Path) -> None:
+    (tmp_path / "prompts.txt").write_text("the\r\n\nthey\n")
+    out = toy("sample", "-m", "lines", *BRIEF, "--prompts", "prompts.txt", "--count", "2").out
+    lines = out.split("\n")
+    assert len(lines) == 7
+    assert [line[:3] for line in (lines[0], lines[1], lines[4], lines[5])] == ["the"] * 4
+    piped = toy("sample", "-m", "lines", *BRIEF, "--prompts", "-", "--count", "2", stdin=b"the\n\nthey")
+    assert piped.out == out
+
+
+def test_json_is_one_object_a_sample(toy: Call) -> None:
+    [record] = map(json.loads, toy("sample", "the", *BRIEF, "--json").out.splitlines())
+    assert list(record) == ["prompt", "text", "ids", "tokens", "logprobs", "canonical", "stopped", "seed"]
+    assert (len(record["ids"]), record["stopped"], record["seed"]) == (12, "length", 5)
+
+
+def test_defaults_come_from_the_table(toy: Call) -> None:
+    [record] = map(json.loads, toy("sample", "--json").out.splitlines())
+    assert len(record["ids"]) == 200
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--temperature", "-1"], 2, "--temperature must be at least 0 and at most 100; got -1.0"),
+        (["--top-p", "0"], 2, "--top-p must be at most 1 and more than 0; got 0.0"),
+        (["-n", "x"], 2, "Invalid value for '-n' / '--max-tokens': 'x' is not a valid int"),
+        (["--count", "0"], 2, "--count must be at least 1; got 0"),
+        (["the", "--prompts", "x"], 2, "PROMPT and --prompts cannot be given together"),
+        (["--prompts", "missing.txt"], 4, "cannot read missing.txt: No such file or directory"),
+        (["--stop", ""], 2, "--stop needs some text"),
+    ],
+)
+def test_errors(here: Call, arguments: list[str], code: int, message: str) -> None:
+    result = here("sample", *arguments)
+    assert (result.code, result.out) == (code, "")
+    assert result.err.startswith(f"rnncli: error: {message}")

@@ -1,0 +1,176 @@
+"""Records as strings: golden files, and cells that hold."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rnncli.errors import ConfigError
+from rnncli.formats import FORMATS
+from rnncli.formats import json as json_format
+from rnncli.formats.tsv import escape
+from rnncli.records import (
+    Done,
+    Evaluated,
+    Notice,
+    Sample,
+    Saved,
+    Setting,
+    StepDone,
+    Tally,
+    TextScore,
+    TokenScore,
+    WordScore,
+)
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+CAT = TextScore(
+    text="the\tcat\\ 春\udce4",
+    line=3,
+    file="a b.txt",
+    tally=Tally(logprob=-10.5, tokens=4, lines=1, words=3, chars=11, bytes=13, spelled=1),
+    token_scores=(
+        TokenScore(token="the", start=0, end=3, logprob=-1.0, rank=1, entropy=2.5),
+        TokenScore(token="\t", start=3, end=4, logprob=-2.0, rank=7, entropy=0.25),
+        TokenScore(token="\n", start=11, end=11, logprob=-0.1, rank=2, entropy=1 / 3),
+    ),
+    word_scores=(
+        WordScore(word="the", start=0, end=3, logprob=-1.0, tokens=1, spelled=False),
+        WordScore(word="春\udce4", start=9, end=11, logprob=-3.5, tokens=3, spelled=True),
+    ),
+)
+EMPTY = TextScore(text="", tally=Tally(logprob=-800.0, tokens=1, lines=1, lossless=False))
+VALID = Tally(logprob=-70.0, tokens=20, lines=5, words=10, chars=45, bytes=45)
+
+
+def written(name: str, *, tokens: bool = False, words: bool = False) -> Iterator[str]:
+    form = FORMATS[name]
+    yield from form.header(tokens=tokens, words=words)
+    for number, score in enumerate((CAT, EMPTY), start=1):
+        yield from form.record(score, number, tokens=tokens, words=words)
+
+
+def events() -> Iterator[str]:
+    yield json_format.plan([Setting(name="cell", value="lstm", why="it is the default")])
+    yield json_format.event(
+        StepDone(
+            step=7,
+            loss=2.5,
+            nats_per_char=None,
+            learning_rate=0.003,
+            grad_norm=math.inf,
+            tokens_per_second=1e4,
+            progress=0.5,
+            seconds=1.5,
+            seconds_left=1.5,
+        )
+    )
+    yield json_format.event(
+        Evaluated(step=7, valid=VALID, train_loss=2.0, partial=True, best=True, seconds=2.0, weights=dict)
+    )
+    yield json_format.event(Saved(step=7, folder="models/a", best=True, seconds=2.5))
+    yield json_format.event(Notice(message="a step was skipped"))
+    yield json_format.event(
+        Done(
+            model="models/a",
+            steps=9,
+            seconds=3.0,
+            tokens_per_second=1e4,
+            valid=VALID,
+            train=None,
+            params=1234,
+            uniform_nats_per_char=3.5,
+            ngram_nats_per_char=1.5,
+            reason="steps",
+            extra={"device": "cpu"},
+        )
+    )
+
+
+DEFINITION = {"base": "e", "lossless": True}
+SAMPLE = Sample(
+    prompt="a\udce4",
+    text=" b\ufffd",
+    data=b" b\xff",
+    ids=(1, 2),
+    tokens=(" b", "<0xFF>"),
+    logprobs=(-0.5, -math.inf),
+    canonical=True,
+    stopped="length",
+    seed=2**63 - 1,
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("score.tsv", written("tsv")),
+        ("tokens.tsv", written("tsv", tokens=True)),
+        ("words.tsv", written("tsv", words=True)),
+        ("total.tsv", FORMATS["tsv"].total(CAT.tally + VALID, DEFINITION)),
+        ("score.jsonl", written("json")),
+        ("details.jsonl", written("json", tokens=True, words=True)),
+        ("total.jsonl", FORMATS["json"].total(CAT.tally + VALID, DEFINITION)),
+        ("sample.jsonl", iter([json_format.sample(SAMPLE)])),
+        ("events.jsonl", events()),
+    ],
+)
+def test_formats_are_as_they_were(name: str, lines: Iterator[str]) -> None:
+    assert "".join(line + "\n" for line in lines) == (GOLDEN / "formats" / name).read_text(encoding="utf-8")
+
+
+def test_json_has_the_fields_of_the_contract() -> None:
+    [line] = FORMATS["json"].record(CAT, 1)
+    value = json.loads(line)
+    assert list(value) == [
+        *("logprob", "tokens", "words", "chars", "bytes", "spelled", "perplexity", "token_perplexity"),
+        *("perplexity1", "nats_per_char", "bits_per_char", "bits_per_byte", "line", "file", "text"),
+    ]
+    assert value["perplexity"] == pytest.approx(math.exp(10.5 / 4))
+    assert value["perplexity1"] == pytest.approx(math.exp(10.5 / 3))
+    assert value["token_perplexity"] == pytest.approx(math.exp(10.5 / 4))
+    assert value["nats_per_char"] == pytest.approx(10.5 / 12)
+    assert value["bits_per_char"] == pytest.approx(10.5 / 12 / math.log(2))
+    assert value["bits_per_byte"] == pytest.approx(10.5 / 14 / math.log(2))
+
+
+def test_what_has_no_value_is_null_or_empty() -> None:
+    [line] = FORMATS["json"].record(EMPTY, 1)
+    value = json.loads(line)
+    # exp(800) is beyond a float.
+    assert value["perplexity"] is value["perplexity1"] is value["nats_per_char"] is value["file"] is None
+    [header] = FORMATS["tsv"].header()
+    [row] = FORMATS["tsv"].record(EMPTY, 1)
+    cells = dict(zip(header.split("\t"), row.split("\t"), strict=True))
+    assert (cells["perplexity"], cells["perplexity1"], cells["bits_per_byte"]) == ("inf", "", "")
+
+
+def test_one_table_cannot_hold_tokens_and_words() -> None:
+    with pytest.raises(ConfigError, match="one table"):
+        list(FORMATS["tsv"].header(tokens=True, words=True))
+
+
+@given(st.text(st.characters(exclude_categories=[])))
+def test_any_text_is_one_cell_and_one_line(text: str) -> None:
+    score = TextScore(text=text, tally=EMPTY.tally, file=text)
+    [header] = FORMATS["tsv"].header()
+    [row] = FORMATS["tsv"].record(score, 1)
+    assert len(row.encode().decode().splitlines()) == 1
+    assert len(row.split("\t")) == len(header.split("\t"))
+    [line] = FORMATS["json"].record(score, 1)
+    assert "\n" not in line
+    value = json.loads(line.encode())["text"]
+    assert len(value) == len(text)
+    assert all(a == b or b == "\ufffd" for a, b in zip(text, value, strict=True))
+
+
+def test_escapes_are_told_apart() -> None:
+    raw = "a\\b \x1b[0m \x85 \u2028 \udce4 \ud800 \r\n\t"
+    assert escape(raw) == r"a\\b \x1b[0m \u0085 \u2028 \xe4 \ud800 \r\n\t"
+    assert escape("plain 春眠 🙂") == "plain 春眠 🙂"

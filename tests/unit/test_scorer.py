@@ -1,0 +1,214 @@
+"""Scores against hand-made tables, and what belongs to each line and word."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+import rnncli.inference.scorer as scorer_module
+from rnncli.config import TokenizerKind
+from rnncli.inference.plan import FLUSH, Flush, Line
+from rnncli.inference.scorer import Scorer
+from rnncli.records import TextScore
+from rnncli.text.tokenizers import Tokenizer
+from tests.toy import TEXT, FixedEngine, ToyEngine, toy_tokenizer, uniform_engine
+
+KINDS: tuple[TokenizerKind, ...] = ("hybrid", "word", "char", "bpe", "byte")
+LINES = [
+    *TEXT.splitlines(),
+    "",
+    " ",
+    "  zebra  crossing  ",
+    "not \udce4 text",
+    "春眠xyz，覺。 the",
+    "the cat",
+    "a" * 200,
+    "the cat",
+]
+
+
+def scored(tokenizer: Tokenizer, texts: list[str], **options: object) -> list[TextScore]:
+    scorer = Scorer(ToyEngine(tokenizer.vocab_size), tokenizer)
+    return list(scorer.score([Line(t, None, i) for i, t in enumerate(texts, 1)], **options))  # type: ignore[arg-type]
+
+
+def test_a_line_by_hand() -> None:
+    tokenizer = toy_tokenizer("char", text="ab\n")
+    newline = tokenizer.newline_id
+    a, b = tokenizer.encode("ab").tolist()
+    table = np.full((tokenizer.vocab_size,) * 2, 1e-3)
+    table[newline, [a, b, newline]] = 0.5, 0.25, 0.1
+    table[a, [a, b, newline]] = 0.125, 0.5, 0.2
+    table[b, [a, b, newline]] = 0.3, 0.2, 0.25
+    scorer = Scorer(FixedEngine(table), tokenizer)
+    one, empty = scorer.score([Line("ab", "f", 3), Line("", "f", 4)], tokens=True)
+    assert one.tally.logprob == pytest.approx(math.log(0.5 * 0.5 * 0.25))
+    assert (one.tally.tokens, one.tally.words, one.tally.chars, one.tally.bytes) == (3, 1, 2, 2)
+    assert (one.file, one.line, one.text) == ("f", 3, "ab")
+    assert [(t.token, t.start, t.end) for t in one.token_scores] == [("a", 0, 1), ("b", 1, 2), ("\n", 2, 2)]
+    assert [t.logprob for t in one.token_scores] == pytest.approx(np.log([0.5, 0.5, 0.25]).tolist())
+    assert [t.rank for t in one.token_scores] == [1, 1, 2]
+    assert empty.tally.logprob == pytest.approx(math.log(0.1))
+    assert (empty.tally.tokens, empty.tally.words, empty.tally.perplexity1) == (1, 0, None)
+    assert empty.token_scores[0].rank == 3
+
+
+def test_a_uniform_model_has_the_vocabulary_as_its_perplexity() -> None:
+    for kind in KINDS:
+        tokenizer = toy_tokenizer(kind)
+        size = tokenizer.vocab_size
+        for score in Scorer(uniform_engine(size), tokenizer).score(map(Line, LINES), tokens=True):
+            assert score.tally.token_perplexity == pytest.approx(size, rel=1e-9)
+            assert all(t.rank == 1 and t.entropy == pytest.approx(math.log(size)) for t in score.token_scores)
+
+
+def test_all_texts_and_the_unfinished_mass_add_up_to_1() -> None:
+    """Over a vocabulary of bytes of which the model only ever writes three."""
+    tokenizer = toy_tokenizer("byte")
+    engine = ToyEngine(256, sharpness=1.0)
+    allowed = np.array([ord("a"), ord("b"), tokenizer.newline_id])
+    barred = np.setdiff1d(np.arange(256), allowed)
+    engine._head[:, barred] = 0
+    engine._head = np.vstack([engine._head, np.zeros(256)])
+
+    class Three(ToyEngine):
+        def opinions(self, h_BH: np.ndarray) -> np.ndarray:
+            logits = h_BH @ engine._head[:-1]
+            logits[:, barred] = -1e9
+            total: np.ndarray = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
+            return total
+
+    three = Three(256)
+    texts = ["".join(t) for n in range(7) for t in itertools.product("ab", repeat=n)]
+    whole = unfinished = 0.0
+    for score in Scorer(three, tokenizer).score(map(Line, texts), tokens=True):
+        whole += math.exp(score.tally.logprob)
+        if len(score.text) == 6:
+            end = score.token_scores[-1].logprob
+            unfinished += math.exp(score.tally.logprob - end) * -math.expm1(end)
+    assert whole + unfinished == pytest.approx(1, abs=1e-12)
+    assert 0.01 < unfinished < 0.99
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_tokens_and_words_add_up_to_the_line(kind: TokenizerKind) -> None:
+    tokenizer = toy_tokenizer(kind)
+    for score in scored(tokenizer, LINES, tokens=True, words=True):
+        parts = [token.logprob for token in score.token_scores]
+        assert sum(parts) == pytest.approx(score.tally.logprob)
+        assert len(parts) == score.tally.tokens
+        assert (score.token_scores[-1].token, score.token_scores[-1].start) == ("\n", len(score.text))
+        assert len(score.word_scores) == score.tally.words
+        assert sum(word.spelled for word in score.word_scores) == score.tally.spelled
+        assert [score.text[w.start : w.end] for w in score.word_scores] == [w.word for w in score.word_scores]
+        if score.word_scores:
+            assert sum(w.logprob for w in score.word_scores) + parts[-1] == pytest.approx(score.tally.logprob)
+            assert sum(w.tokens for w in score.word_scores) == score.tally.tokens - 1
+
+
+def test_whose_a_token_is() -> None:
+    """Blanks belong to the word after them, the last to the word before; a spelled blank spells no word."""
+    tokenizer = toy_tokenizer("hybrid", text="the cat the cat the\n")
+    [score] = scored(tokenizer, ["   the zx 春、 "], words=True, tokens=True)
+    assert [(w.word, w.spelled) for w in score.word_scores] == [("the", False), ("zx", True), ("春、", True)]
+    assert score.tally.spelled == 2
+    assert [t.token for t in score.token_scores] == [
+        *[" ", " ", " the", " ", "z", "x", " "],
+        *["<0xE6>", "<0x98>", "<0xA5>", "<0xE3>", "<0x80>", "<0x81>", " ", "\n"],
+    ]
+    assert [w.tokens for w in score.word_scores] == [3, 3, 8]
+
+
+def test_unknown_words_count_as_spelled() -> None:
+    [score] = scored(toy_tokenizer("word"), ["the zebra saw the dog"], words=True)
+    assert [w.word for w in score.word_scores if w.spelled] == ["zebra"]
+    assert score.tally.nats_per_char is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_long_line_read_in_pieces_scores_the_same(
+    kind: TokenizerKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer = toy_tokenizer(kind)
+    text = "the dog-zebra春xyz，saw qqq 🙂 " * 20 + "zx" * 60
+    for context in ("line", "file"):
+        monkeypatch.setattr(scorer_module, "LONG_LINE", 1 << 16)
+        whole = scored(tokenizer, ["the", text, "cat"], tokens=True, words=True, context=context)
+        plain = scored(tokenizer, ["the", text, "cat"], context=context)
+        monkeypatch.setattr(scorer_module, "LONG_LINE", 100)
+        monkeypatch.setattr(tokenizer, "cut", functools.partial(tokenizer.cut, size=10))
+        pieces = scored(tokenizer, ["the", text, "cat"], tokens=True, words=True, context=context)
+        bare = scored(tokenizer, ["the", text, "cat"], context=context)
+        monkeypatch.undo()
+        for one, other, third, fourth in zip(whole, pieces, plain, bare, strict=True):
+            assert one.tally.logprob == pytest.approx(other.tally.logprob, abs=1e-9)
+            assert one.tally.spelled == other.tally.spelled == third.tally.spelled == fourth.tally.spelled
+            assert [t.start for t in one.token_scores] == [t.start for t in other.token_scores]
+            assert fourth.tally.logprob == pytest.approx(third.tally.logprob, abs=1e-9)
+            assert [w.spelled for w in one.word_scores] == [w.spelled for w in other.word_scores]
+            assert not fourth.token_scores
+            assert not fourth.word_scores
+
+
+def test_a_file_carries_its_state_and_another_file_does_not() -> None:
+    tokenizer = toy_tokenizer("hybrid")
+    engine = ToyEngine(tokenizer.vocab_size)
+    texts = [("a", "the cat"), ("a", ""), ("a", "the dog"), ("b", "the cat"), ("b", "the dog")]
+    scores = list(Scorer(engine, tokenizer).score([Line(t, f) for f, t in texts], context="file"))
+    ids = [tokenizer.newline_id, *tokenizer.encode("the cat\n\nthe dog\n").tolist()]
+    rows = np.array([ids[:-1]])
+    found, _ = engine.advance(
+        rows, np.array([rows.shape[1]]), engine.start(1), want="targets", targets_BT=np.array([ids[1:]])
+    )
+    assert sum(score.tally.logprob for score in scores[:3]) == pytest.approx(float(found.logprob.sum()))
+    assert scores[3].tally == scores[0].tally
+    alone = scored(tokenizer, ["the cat", "the dog"])
+    assert scores[0].tally.logprob == pytest.approx(alone[0].tally.logprob)
+    assert abs(scores[2].tally.logprob - alone[1].tally.logprob) > 1e-3
+
+
+def test_identical_lines_are_read_once_and_keep_their_places() -> None:
+    tokenizer = toy_tokenizer("hybrid")
+    engine = ToyEngine(tokenizer.vocab_size)
+    source = [Line(text, "f", i) for i, text in enumerate(["x y", "the", "x y", "x y"], 1)]
+    scores = list(Scorer(engine, tokenizer).score(source))
+    assert [(score.text, score.line) for score in scores] == [("x y", 1), ("the", 2), ("x y", 3), ("x y", 4)]
+    assert sum(rows for rows, _ in engine.calls) == 2
+
+
+@pytest.mark.parametrize("context", ["line", "file"])
+def test_a_flush_is_answered_before_more_is_read(context: str) -> None:
+    tokenizer = toy_tokenizer("hybrid")
+    read = []
+
+    def source() -> Iterator[Line | Flush]:
+        items: list[Line | Flush] = [Line("the cat"), FLUSH, Line("the dog"), Line(""), FLUSH]
+        for item in items:
+            read.append(item)
+            yield item
+
+    scores = Scorer(ToyEngine(tokenizer.vocab_size), tokenizer).score(source(), context=context)  # type: ignore[arg-type]
+    assert next(scores).text == "the cat"
+    assert len(read) == 2
+    assert [score.text for score in scores] == ["the dog", ""]
+
+
+def test_memory_is_bounded_in_lines() -> None:
+    """An endless source is answered, and never read far ahead."""
+    tokenizer = toy_tokenizer("byte")
+    read = itertools.count()
+    source = (Line(f"line {i}") for i in iter(lambda: next(read), None))
+    scores = Scorer(ToyEngine(256), tokenizer).score(source)
+    assert [next(scores).text for _ in range(500)][-1] == "line 499"
+    assert next(read) < 2000
+
+
+def test_empty_lines_can_be_left_out() -> None:
+    tokenizer = toy_tokenizer("hybrid")
+    scores = scored(tokenizer, ["a", "", "b"], skip_empty=True)
+    assert [(score.text, score.line) for score in scores] == [("a", 1), ("b", 3)]
