@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 PROSE  := corpora/stories-en.txt corpora/dialogue-en.txt corpora/howto-en.txt
 
-.PHONY: demo test check unit starter clean
+.PHONY: demo test check unit clean
 
 demo: $(READY)
 	$(BIN)/rnncli train $(PROSE) --minutes 1 --name demo --overwrite

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -15,6 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 from rnncli import __version__
 from rnncli.cli import corpora, exits, models, sample, score, train
 from rnncli.cli.options import DebugOption
+from rnncli.cli.terminal import is_terminal
 from rnncli.errors import RnncliError
 
 PANELS = ("Arguments", "Options", "Budget", "Text", "Network", "Training")
@@ -142,6 +144,8 @@ def run(arguments: Sequence[str]) -> int:
         return exits.CLOSED_PIPE
     except KeyboardInterrupt:
         return exits.INTERRUPTED
+    except SystemExit as end:  # shell completion ends so
+        return end.code if isinstance(end.code, int) else exits.DONE
     except Exception as error:
         if debug:
             traceback.print_exc()
@@ -155,6 +159,8 @@ def run(arguments: Sequence[str]) -> int:
 def _run(arguments: Sequence[str]) -> int:
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if is_terminal(sys.stdout) and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     command = typer.main.get_command(build())
     code = command.main(args=list(arguments), prog_name="rnncli", standalone_mode=False)
     return code if isinstance(code, int) else exits.DONE

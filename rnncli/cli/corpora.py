@@ -19,9 +19,9 @@ def list_corpora(debug: DebugOption = False) -> None:
     """List the texts in the box and those that can be made."""
     from rnncli.text import box
 
-    header = ("name", "size", "about")
+    header = ("name", "size", "where")
     rows = [(text.name, human_size(text.size), str(text.path)) for text in box.list_texts()]
-    rows += [(recipe.name, "-", f"corpora make: {recipe.about}") for recipe in box.RECIPES]
+    rows += [(recipe.name, "-", f"rnncli corpora make {recipe.name}: {recipe.about}") for recipe in box.RECIPES]
     if is_terminal(sys.stdout):
         draw(aligned(header, rows, right=(1,), color=has_color("stdout")))
     else:

@@ -40,13 +40,14 @@ def report(message: str, hint: str | None = None) -> None:
 
 def report_unexpected(error: BaseException) -> int:
     """One line for an error that nobody foresaw, and its exit code."""
-    if isinstance(error, MemoryError):
+    text = str(error).strip().split("\n")[0]
+    # torch has its own class for a GPU, and a RuntimeError for main memory.
+    if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
         report("out of memory", "Use a smaller model or batch, or a machine with more memory.")
     elif isinstance(error, OSError):
         where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
         report(f"{where}{error.strerror or error}")
     else:
-        text = str(error).strip().split("\n")[0]
         report(f"{type(error).__name__}: {text}" if text else type(error).__name__, "--debug shows where.")
     return FAILED
 

@@ -15,7 +15,7 @@ from rnncli.errors import ModelError
 from rnncli.text.escapes import bytes_of
 from rnncli.text.files import replacing
 from rnncli.text.tokenizers.base import Tokenizer
-from rnncli.text.units import count_words
+from rnncli.text.units import WordCount
 
 PIECE = 1 << 15
 BATCH = 1 << 20
@@ -38,19 +38,15 @@ class _Counts:
     """Words, characters, bytes and lines of a text that comes in pieces, cut anywhere."""
 
     def __init__(self) -> None:
-        self.words = self.chars = self.bytes = self.lines = 0
-        self._tail = ""
+        self.words = WordCount()
+        self.chars = self.bytes = self.lines = 0
 
     def add(self, piece: str) -> None:
         lines = piece.count("\n")
         self.lines += lines
         self.chars += len(piece) - lines
         self.bytes += (len(piece) if piece.isascii() else len(bytes_of(piece))) - lines
-        self.words += count_words(piece)
-        if self._tail and not piece[0].isspace():  # the cut may have been in a word: count what it did
-            head = piece[:64]
-            self.words += count_words(self._tail + head) - count_words(self._tail) - count_words(head)
-        self._tail = "" if piece[-1].isspace() else piece[-64:]
+        self.words.add(piece)
 
 
 def write_ids(blocks: Iterable[str], tokenizer: Tokenizer, path: Path) -> IdsInfo:
@@ -73,7 +69,7 @@ def write_ids(blocks: Iterable[str], tokenizer: Tokenizer, path: Path) -> IdsInf
     return IdsInfo(
         count=number,
         dtype=name,
-        words=counts.words,
+        words=counts.words.words,
         chars=counts.chars,
         bytes=counts.bytes,
         lines=counts.lines,

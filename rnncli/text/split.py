@@ -96,7 +96,7 @@ def split_blocks(
         how = f"{chosen:,} of {lines:,} lines, evenly spread"
         return Parts(how, share, partial(_by_line, sources, encoding, lines, chosen))
     documents = _whole_documents(facts, split.fraction)
-    if documents:
+    if documents and _both_show(sources, encoding, documents):
         how = f"{len(documents):,} of {facts.documents:,} documents, evenly spread"
         return Parts(how, share, partial(_by_document, sources, encoding, documents))
     cut = _tail_start(sources, encoding, facts, split.fraction)
@@ -165,6 +165,12 @@ def _whole_documents(facts: CorpusFacts, fraction: float) -> frozenset[int]:
     return frozenset(chosen) if near else frozenset()
 
 
+def _both_show(sources: Sequence[Source], encoding: str, chosen: frozenset[int]) -> bool:
+    """Whether there is text in the documents that are chosen and in those that are not."""
+    sides = ([source for n, source in enumerate(sources) if (n in chosen) == side] for side in (True, False))
+    return all(any(text.strip() for text in _read(side, encoding)) for side in sides)
+
+
 def _by_document(sources: Sequence[Source], encoding: str, chosen: frozenset[int]) -> Routed:
     for number, source in enumerate(sources):
         for block in _read([source], encoding):
@@ -194,7 +200,7 @@ def _tail_start(sources: Sequence[Source], encoding: str, facts: CorpusFacts, fr
 
 
 def _line_starts_around(blocks: Iterator[str], due: int) -> tuple[int | None, int | None]:
-    """The last start of a line up to a place and the first after it, of lines that show; the text's own is none."""
+    """The last line start up to a place and the first after it; the start of the text is none."""
     place, fresh, first = 0, True, True
     below: int | None = None
     for block in blocks:

@@ -14,7 +14,7 @@ from rnncli.config import Unit
 from rnncli.text.characters import CharacterCounts, code_points
 from rnncli.text.read import ended, read_blocks
 from rnncli.text.sources import Source
-from rnncli.text.units import count_words, distinct_words
+from rnncli.text.units import WordCount, count_words, distinct_words
 
 FEW_LINES = 20
 LONGEST = 1 << 16
@@ -168,7 +168,7 @@ def survey(sources: Sequence[Source], encoding: str = "utf-8", sample: int = 100
     started = time.monotonic()
     characters, lengths, shape, digest = CharacterCounts(), _Lengths(), _Shape(sample), hashlib.sha256()
     document_chars = [0] * len(sources)
-    size = words = 0
+    size, words = 0, WordCount()
     for number, source in enumerate(sources):
         for block in ended(read_blocks(source, encoding)):
             data = block.encode("utf-8", "surrogatepass")
@@ -179,7 +179,7 @@ def survey(sources: Sequence[Source], encoding: str = "utf-8", sample: int = 100
             shape.add(block)
             document_chars[number] += len(block)
             size += len(data)
-            words += count_words(block)
+            words.add(block)
     lines = max(1, shape.lines)
     return CorpusFacts(
         documents=len(sources),
@@ -192,7 +192,7 @@ def survey(sources: Sequence[Source], encoding: str = "utf-8", sample: int = 100
         mean_line=lengths.mean,
         median_line=lengths.quantile(0.5),
         p95_line=lengths.quantile(0.95),
-        words=words,
+        words=words.words,
         distinct_words=len(shape.vocabulary),
         sampled_words=shape.words,
         distinct_chars=characters.distinct,

@@ -9,6 +9,8 @@ to the letter after. So 「春眠。」 is 「春 and 眠。」, and a Thai vowe
 from __future__ import annotations
 
 import re
+from functools import cache
+from typing import NamedTuple
 
 from rnncli.text.escapes import bytes_of
 
@@ -30,30 +32,68 @@ SPACELESS = (
 
 SPACELESS_CLASS = "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in SPACELESS)
 """The same, to stand between the brackets of a ``re`` pattern."""
-_HAS_LETTER = re.compile(f"[{SPACELESS_CLASS}]")
-_LETTER_RUN = re.compile(f"[{SPACELESS_CLASS}]+")
-_ATTACHED = f"[^\\w\\s{SPACELESS_CLASS}]"
-# The lookbehind keeps it linear: punctuation is tried from its first character only.
-_RUN = re.compile(f"(?<!{_ATTACHED}){_ATTACHED}*+[{SPACELESS_CLASS}](?:[{SPACELESS_CLASS}]|{_ATTACHED})*+")
-_WORD = re.compile(f"{_ATTACHED}*+[{SPACELESS_CLASS}]{_ATTACHED}*+|[^\\s{SPACELESS_CLASS}]++")
+
+
+class _Patterns(NamedTuple):
+    run: re.Pattern[str]
+    """Letters that are words by themselves, with what is attached to them."""
+    word: re.Pattern[str]
+
+
+@cache
+def _letters() -> re.Pattern[str]:
+    return re.compile(f"[{SPACELESS_CLASS}]+")
+
+
+@cache  # compiling them takes 10 ms, which only a text that needs them should pay
+def _patterns() -> _Patterns:
+    letter, attached = f"[{SPACELESS_CLASS}]", f"[^\\w\\s{SPACELESS_CLASS}]"
+    return _Patterns(
+        # The lookbehind keeps it linear: punctuation is tried from its first character only.
+        run=re.compile(f"(?<!{attached}){attached}*+{letter}(?:{letter}|{attached})*+"),
+        word=re.compile(f"{attached}*+{letter}{attached}*+|[^\\s{SPACELESS_CLASS}]++"),
+    )
+
+
 _PIECE = re.compile(r"\S+")
+
+
+def _spaceless(text: str) -> bool:
+    return not text.isascii() and _letters().search(text) is not None
 
 
 def count_words(text: str) -> int:
     """How many words ``word_spans`` would find, several times as fast."""
-    if text.isascii() or not _HAS_LETTER.search(text):
+    if not _spaceless(text):
         return len(text.split())
-    rest, _ = _RUN.subn(" ", text)
-    others = _LETTER_RUN.sub("", text)
+    rest = _patterns().run.sub(" ", text)
+    others = _letters().sub("", text)
     return len(text) - len(others) + len(rest.split())
+
+
+class WordCount:
+    """The number of words of a text that comes in pieces, cut anywhere."""
+
+    def __init__(self) -> None:
+        self.words = 0
+        self._tail = ""
+
+    def add(self, piece: str) -> None:
+        if not piece:
+            return
+        self.words += count_words(piece)
+        if self._tail and not piece[0].isspace():  # the cut may have been in a word: undo what it did
+            head = piece[:64]
+            self.words += count_words(self._tail + head) - count_words(self._tail) - count_words(head)
+        self._tail = "" if piece[-1].isspace() else piece[-64:]
 
 
 def distinct_words(text: str) -> set[str]:
     """The words of a text, each once; in scripts without spaces the bare letters."""
-    if text.isascii() or not _HAS_LETTER.search(text):
+    if not _spaceless(text):
         return set(text.split())
-    rest = _RUN.sub(" ", text).split()
-    return set(rest).union(*_LETTER_RUN.findall(text))
+    rest = _patterns().run.sub(" ", text).split()
+    return set(rest).union(*_letters().findall(text))
 
 
 def count(text: str) -> tuple[int, int, int]:
@@ -63,5 +103,5 @@ def count(text: str) -> tuple[int, int, int]:
 
 def word_spans(text: str) -> list[tuple[int, int]]:
     """Start and end of each word, in order."""
-    spaceless = not text.isascii() and _HAS_LETTER.search(text)
-    return [match.span() for match in (_WORD if spaceless else _PIECE).finditer(text)]
+    pattern = _patterns().word if _spaceless(text) else _PIECE
+    return [match.span() for match in pattern.finditer(text)]

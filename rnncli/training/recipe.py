@@ -31,6 +31,7 @@ from rnncli.training.memory import memory_needed
 DEFAULT_MINUTES = 5.0
 VALID_SHARE, VALID_MOST_CHARS = 0.1, 300_000
 PREPARATION_SHARE = 0.15
+MOST_EMBEDDING = 512
 PREPARATION_CHARS_PER_SECOND = 4e6
 """Reading, counting and encoding, measured on two cores: 65 MB of prose take 16 s."""
 
@@ -90,9 +91,9 @@ def make_plan(facts: CorpusFacts, machine: Machine, given: Mapping[str, Any], *,
     choose.note("unit", unit, why)
     seconds = _budget(choose, facts, machine)
     share = _share(choose, facts, given, seconds)
-    tokens, vocab_size = _text(choose, facts, unit, share)
-    sizes = _network(choose, facts, machine, unit, tokens, seconds, vocab_size)
-    _training(choose, facts, machine, unit, tokens, sizes)
+    tokens, vocab_size = _text(choose, facts, machine, seconds, share)
+    hidden = _network(choose, machine, tokens, seconds, vocab_size)
+    _training(choose, facts, machine, unit, tokens, hidden)
     fraction = _fraction(given.get("valid"), facts)
     model = _config(ModelConfig, choose.values, vocab_size=vocab_size)
     train = _config(TrainConfig, choose.values)
@@ -153,12 +154,14 @@ def _share(choose: _Chooser, facts: CorpusFacts, given: Mapping[str, Any], secon
     return share
 
 
-def _text(choose: _Chooser, facts: CorpusFacts, unit: Unit, share: float) -> tuple[float, int]:
+def _text(choose: _Chooser, facts: CorpusFacts, machine: Machine, seconds: float, share: float) -> tuple[float, int]:
     """Choose the tokenizer; return the training text's tokens and the vocabulary's size, both estimated."""
     kind = choose("kind", "hybrid", "words as wholes, rare ones spelled: nothing is unknown", name="tokenizer")
     chars = max(1.0, facts.chars * share)
-    words = round(min(30_000, max(100, 3000 * (chars / 1e6) ** 0.45)))
-    why = f"grows with the text, {_count(chars)} characters"
+    power = 100.0 if machine.kind == "cuda" else machine.threads * (0.5 if machine.fast_bf16 else 0.2)
+    words = min(3000 * (chars / 1e6) ** 0.45, 300 * (power * seconds) ** 0.5)
+    words = round(min(30_000, max(100, words)))
+    why = "grows with the text and the time: a large softmax is slow"
     repeated = 1 - facts.distinct_words / max(1, facts.sampled_words)
     if kind == "hybrid" and (repeated < 0.3 or facts.words < 0.02 * facts.chars):
         words, why = 0, "words hardly repeat here, characters do"
@@ -195,53 +198,71 @@ def _tokens(kind: str, facts: CorpusFacts, chars: float, words: int) -> float:
     return chars / (1 + (letters - 1) * covered * 0.75)
 
 
-def _network(
-    choose: _Chooser,
-    facts: CorpusFacts,
-    machine: Machine,
-    unit: Unit,
-    tokens: float,
-    seconds: float,
-    vocab_size: int,
-) -> int:
-    """Choose the network; return its hidden size.
-
-    The width is the largest at which the budget still pays for a number of passes over the text: many over a small
-    one, whose dropout then makes them worth it; one over a large one.
-    """
+def _network(choose: _Chooser, machine: Machine, tokens: float, seconds: float, vocab_size: int) -> int:
+    """Choose the network; return its hidden size."""
     cell: CellName = choose("cell", "lstm", "the best per minute of the three")
     activation = choose("activation", "tanh", "") if "activation" in choose.given else "tanh"
     layers = choose("layers", 1, "a second layer pays from a larger budget on")
-    passes = min(40.0, max(1.5, 12 * (1e6 / tokens) ** 0.5))
-    speed = _speed(machine)
-    affordable = speed * 0.75 * seconds / (6 * passes * tokens)
-    # Multiply-adds a token: G gates x (input + state) x H a layer, and the head's V x H.
-    gates = len(CELLS[cell].gates)
-    a, b = 2.0 * gates * layers, float(vocab_size)
-    width = (-b + math.sqrt(b * b + 4 * a * affordable)) / (2 * a)
-    largest = 1024 if machine.kind == "cpu" else 1536
-    # A text bounds what can be learned from it: beyond this, width only helps it to be known by heart.
-    bound = 96 * (tokens / 1e4) ** 0.5
-    hidden = int(min(largest, bound, max(64.0, width)) // 32 * 32)
-    hidden = choose("hidden_size", max(64, hidden), f"about {passes:.1f} passes over the text in the time")
+    pace = Pace(machine=machine, cell=cell, layers=layers, vocab_size=vocab_size)
+    best = pace.best_width(tokens, seconds)
+    hidden = choose("hidden_size", best, "the best balance of width and passes over the text in the time")
     width = state_width(hidden, activation)
-    embedding = choose("embedding_size", min(width, 512), "as wide as the layer" if width <= 512 else "narrower")
+    why = "as wide as the layer" if width <= MOST_EMBEDDING else "narrower than the layer"
+    choose("embedding_size", min(width, MOST_EMBEDDING), why)
     choose("tie", True, f"one table of {vocab_size:,} tokens serves input and output")
-    epochs = speed * 0.6 * seconds / (6 * (a * hidden * hidden + b * embedding)) / tokens
-    small = min(1.0, max(0.0, math.log10(max(1.0, epochs)) / 1.3))
-    why = f"the text is seen about {epochs:.3g} times"
-    choose("dropout", round(0.05 + 0.35 * small, 2), why)
-    choose("input_dropout", round(0.3 * small, 2), why)
-    choose("recurrent_dropout", round(0.25 * small, 2) if cell != "rnn" else 0.0, why)
+    passes = choose.given.get("epochs") or pace.tokens_in(seconds, hidden) / tokens
+    # Dropout slows learning while the text is new, and is what still teaches once it has been seen often.
+    often = min(1.0, max(0.0, math.log10(max(1.0, passes)) / 1.5))
+    why = f"the text is seen about {passes:.3g} times" if "steps" not in choose.given else "many passes"
+    choose("dropout", round(0.05 + 0.4 * often, 2), why)
+    choose("input_dropout", round(0.3 * often, 2), why)
+    choose("recurrent_dropout", 0.0 if cell == "rnn" else round(0.25 * often, 2), why)
     choose("embedding_dropout", 0.0, "locked dropout on the input does its work")
     return hidden
 
 
-def _speed(machine: Machine) -> float:
-    """Multiply-adds a second that training reaches, roughly."""
-    if machine.kind == "cuda":
-        return 2e13
-    return machine.threads * (6e10 if machine.fast_bf16 else 2.5e10)
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How fast a machine trains, and which width its time is best spent on. Measured on two AMX cores and an H100."""
+
+    machine: Machine
+    cell: CellName
+    layers: int
+    vocab_size: int
+
+    def seconds_a_token(self, hidden: int) -> float:
+        """Of training: products forward and backward, the softmax, and what each step costs besides."""
+        machine, embedding = self.machine, min(hidden, MOST_EMBEDDING)
+        if machine.kind == "cuda":
+            speed, fixed = 2e13, 1e-6
+        else:
+            speed, fixed = machine.threads * (1e11 if machine.fast_bf16 else 3e10), 1e-5
+        gates = len(CELLS[self.cell].gates)
+        cell = gates * hidden * (embedding + hidden) + (self.layers - 1) * 2 * gates * hidden * hidden
+        # Around the softmax each logit costs as much as some 200 more products.
+        head = self.vocab_size * (embedding + 200)
+        return fixed + 3 * (cell + head) / speed
+
+    def tokens_in(self, seconds: float, hidden: int) -> float:
+        """Tokens that training reads in a budget, a quarter of which goes elsewhere."""
+        return 0.75 * seconds / self.seconds_a_token(hidden)
+
+    def best_width(self, tokens: float, seconds: float) -> int:
+        """The width with the least loss expected, by the form of Hoffmann et al. 2022.
+
+        The loss is A / N^0.34 + B / D^0.28 for N weights and D tokens read; D counts repeated text for less and less
+        (Muennighoff et al. 2023). N weights of which few are ever taught would only learn the text by heart.
+        """
+        gates = len(CELLS[self.cell].gates)
+
+        def loss(hidden: int) -> float:
+            weights = gates * hidden * (min(hidden, MOST_EMBEDDING) + hidden + 2 * (self.layers - 1) * hidden)
+            passes = self.tokens_in(seconds, hidden) / tokens
+            read = tokens * 15 * (1 - math.exp(-passes / 15))
+            return float(406 / weights**0.34 + 410 / max(1.0, read) ** 0.28)
+
+        widest = 1024 if self.machine.kind == "cpu" else 2048
+        return min(range(64, widest + 1, 32), key=loss)
 
 
 def _training(choose: _Chooser, facts: CorpusFacts, machine: Machine, unit: Unit, tokens: float, hidden: int) -> None:

@@ -34,7 +34,7 @@ from rnncli.store import (
 )
 from rnncli.text.sources import Source, find_sources
 from rnncli.text.tokenizers.base import Tokenizer
-from rnncli.training.evaluate import Validation, lines_logprob, stream_logprob
+from rnncli.training.evaluate import WARMUP, Validation, lines_logprob, stream_logprob, whole_rows
 from rnncli.training.log import LOG, cut_log, figures, write_log
 from rnncli.training.memory import parameter_count
 from rnncli.training.prepare import (
@@ -131,6 +131,7 @@ class Run:
         trainer = self._new_trainer(prepared)
         if self.resume:
             yield from self._take_up(trainer)
+        self._set_end(trainer, prepared)
         self._trainer = trainer
         if self._stopping:
             trainer.request_stop()
@@ -139,6 +140,8 @@ class Run:
                 self._keep(event, prepared)
                 write_log(log, event)
                 yield event
+                if isinstance(event, Evaluated) and trainer.share() < 1:
+                    self._set_end(trainer, prepared)  # by the speed that the machine has now
         yield self._finish(trainer, prepared)
 
     def _given_tokenizer(self) -> Tokenizer | None:
@@ -150,25 +153,28 @@ class Run:
 
     def _take_up(self, trainer: Trainer) -> Iterator[TrainEvent]:
         if trainer.restore():
-            self._extend(trainer)
             cut_log(self.folder / TRAINING / LOG, trainer.progress.step)
             yield Notice(message=f"going on from step {trainer.progress.step:,}")
         else:
             cut_log(self.folder / TRAINING / LOG, -1)
             yield Notice(message="the run died before its first save: it starts anew")
 
-    def _extend(self, trainer: Trainer) -> None:
-        """A clocked run that was given new minutes gets the training time they leave on top of what it had."""
-        progress = trainer.progress
-        if trainer.total_steps is not None or trainer.deadline is None:
-            return
-        left = (progress.total or 0.0) - progress.spent
-        if self.more_minutes is not None:
-            left = max(0.5, trainer.deadline - self.now())
-        trainer.progress = replace(progress, total=progress.spent + max(0.0, left))
-
     more_minutes: float | None = None
     """Minutes that --resume was given to go on further."""
+
+    def _set_end(self, trainer: Trainer, prepared: Prepared) -> None:
+        """Let a clocked run's training end when what comes after it just fits into the budget.
+
+        A run taken up again has what its budget left it; or the new minutes that it was given, counted from now.
+        """
+        minutes = self.config.train.minutes
+        if trainer.total_steps is not None or minutes is None:
+            return
+        progress = trainer.progress
+        if self.resume and self.more_minutes is None and progress.total is not None:
+            return
+        end = STARTED + 60 * (self.more_minutes or minutes) - self._reserve(trainer, prepared)
+        trainer.end_training_at(end if progress.step else max(end, self.now() + 0.5))
 
     def _new_trainer(self, prepared: Prepared) -> Trainer:
         run = self.config
@@ -195,11 +201,6 @@ class Run:
         if total is not None:
             every = train.eval_every or max(1, min(2000, total // 10))
             trainer.job = replace(job, train=replace(train, eval_every=every))
-        else:
-            minutes = self.more_minutes or train.minutes
-            assert minutes is not None
-            reserve = self._reserve(trainer, prepared)
-            trainer.deadline = max(STARTED + 60 * minutes - reserve, self.now() + 0.5)
         return trainer
 
     def _start_weights(self) -> Arrays | None:
@@ -210,14 +211,14 @@ class Run:
 
     def _reserve(self, trainer: Trainer, prepared: Prepared) -> float:
         """Seconds that the end will take: the whole validation text in one row, the last save, the card."""
-        ids = prepared.valid_ids[:512]
-        model = trainer.shadow
-        stream_logprob(model, ids, prepared.tokenizer.newline_id)
+        ids, lines = prepared.valid_ids, self.config.unit == "lines"
+        rows = 8 if lines else whole_rows(len(ids), trainer.job.model.cell)
+        some, newline = ids[: 256 * rows], prepared.tokenizer.newline_id
+        stream_logprob(trainer.shadow, some, newline, rows=rows)  # the first call is the slowest
         begin = self.now()
-        stream_logprob(model, ids, prepared.tokenizer.newline_id)
-        each = (self.now() - begin) / max(1, len(ids))
-        rows = 8 if self.config.unit == "lines" else 1
-        return 1.5 + 1.1 * each * len(prepared.valid_ids) / rows
+        stream_logprob(trainer.shadow, some, newline, rows=rows)
+        each = (self.now() - begin) / len(some)
+        return 1.5 + 1.2 * each * (len(ids) + rows * WARMUP)
 
     # -- what is kept
 
@@ -291,7 +292,8 @@ class Run:
         if self.config.unit == "lines":
             logprob = lines_logprob(model, ids, prepared.starts(ids), newline)
         else:
-            logprob = stream_logprob(model, ids, newline)
+            rows = whole_rows(len(ids), model.config.cell)
+            logprob = stream_logprob(model, ids, newline, rows=rows, warmup=WARMUP)
         return Tally(
             logprob=logprob,
             tokens=info.count,

@@ -72,12 +72,10 @@ class Trainer:
         job: Job,
         machine: Machine,
         *,
-        deadline: float | None = None,
         started: float = 0.0,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.job, self.machine, self.now, self.started = job, machine, now, started
-        self.deadline = deadline
         self.learner = self._fresh()
         self.shadow = LanguageModel(job.model).to(self.learner.device).eval().requires_grad_(False)
         self.progress = Progress()
@@ -121,6 +119,10 @@ class Trainer:
         """End after this step, with a save."""
         self.stopping = True
 
+    def end_training_at(self, deadline: float) -> None:
+        """Move the end of a clocked run's training; the schedule stretches or shrinks with it."""
+        self.progress = replace(self.progress, total=self._spent() + max(0.0, deadline - self.now()))
+
     def restore(self) -> bool:
         """Take up the last saved state; False where there is none."""
         loaded = load_state(self.job.folder)
@@ -138,9 +140,6 @@ class Trainer:
     def run(self) -> Iterator[TrainEvent]:
         """Train to the end of the budget. The last records are an ``Evaluated`` and a ``Saved``."""
         self._since = self._saved_at = self.now()
-        if self.total_steps is None and self.progress.total is None:
-            assert self.deadline is not None
-            self.progress = replace(self.progress, total=max(0.0, self.deadline - self.now()))
         bad = 0
         while not self._finished():
             result, event = self._step()

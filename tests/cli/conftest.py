@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import io
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -25,9 +27,20 @@ class Result(NamedTuple):
 
 
 class Call(Protocol):
-    def __call__(
-        self, *arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None
-    ) -> Result: ...
+    def __call__(self, *arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> Result: ...
+
+
+def run_here(arguments: Sequence[str]) -> Result:
+    """A call in this process. (pytest's own capture cannot hold bytes that are no UTF-8.)"""
+    from rnncli.cli.app import run
+
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", "surrogateescape", newline="") for _ in range(2))
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = run(arguments)
+    for stream in (out, err):
+        stream.flush()
+        stream.seek(0)
+    return Result(code, out.read(), err.read())
 
 
 def clean_env(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -61,7 +74,7 @@ def toy(tmp_path: Path) -> Call:
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     """The command line over a toy model, in this process; stdin is empty."""
     spec = importlib.util.spec_from_file_location("toycli", TOY[1])
     assert spec is not None
@@ -78,10 +91,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     def call(*arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> Result:
         assert not stdin
         assert not env
-        from rnncli.cli.app import run
-
-        code = run(arguments)
-        captured = capsys.readouterr()
-        return Result(code, captured.out, captured.err)
+        return run_here(arguments)
 
     return call

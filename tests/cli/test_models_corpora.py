@@ -47,10 +47,7 @@ def test_list_is_a_table_for_programs(here: Call) -> None:
     assert rows["poems"][2] == "char"
     assert rows["poems"][4] == "1.235"
     assert rows["broken"][2] == "unreadable"
-    records = {
-        record["name"]: record
-        for record in map(json.loads, here("models", "list", "--json").out.splitlines())
-    }
+    records = {record["name"]: record for record in map(json.loads, here("models", "list", "--json").out.splitlines())}
     assert records["poems"]["valid"] == {"nats_per_char": 1.23456}
     assert records["poems"]["folder"] == "models/poems"
 

@@ -24,9 +24,7 @@ def test_the_prompt_comes_first_unless_it_is_not_wanted(toy: Call) -> None:
 
 def test_one_seed_one_text_alone_or_among_others(toy: Call) -> None:
     alone, again = (json.loads(toy("sample", "the cat", *BRIEF, "--json").out) for _ in range(2))
-    three = [
-        json.loads(x) for x in toy("sample", "the cat", *BRIEF, "--count", "3", "--json").out.splitlines()
-    ]
+    three = [json.loads(x) for x in toy("sample", "the cat", *BRIEF, "--count", "3", "--json").out.splitlines()]
     assert alone == again
     assert alone["ids"] == three[0]["ids"]
     assert len({sample["text"] for sample in three}) == 3

@@ -121,9 +121,7 @@ def test_no_color_and_force_color(tmp_path: Path, toy: Call) -> None:
     assert "the cat" in shown
     assert "\x1b" not in toy("score", "--format", "table", stdin=b"the cat\n").out
     assert "\x1b[38;5;" in toy("score", "--format", "table", stdin=b"the cat\n", env={"FORCE_COLOR": "1"}).out
-    assert toy("train", env={"FORCE_COLOR": "1"}).err.startswith(
-        "\x1b[1;31mrnncli: error:\x1b[0m there is nothing"
-    )
+    assert toy("train", env={"FORCE_COLOR": "1"}).err.startswith("\x1b[1;31mrnncli: error:\x1b[0m there is nothing")
 
 
 def test_a_prompt_reaches_a_pipe_raw_and_a_terminal_as_glyphs(tmp_path: Path, toy: Call) -> None:
@@ -151,10 +149,7 @@ def test_a_training_on_a_terminal_has_a_live_line(tmp_path: Path) -> None:
 def test_visible() -> None:
     kept = "text\n\ttab \U0001f469\u200d\U0001f467 \u6625 e\u0301"
     assert visible(kept) == kept
-    assert (
-        visible("\x00\x1b\r\x7f\x85\u200f\ud800\udc80")
-        == "\u2400\u241b\u240d\u2421<U+0085><U+200F>\ufffd\ufffd"
-    )
+    assert visible("\x00\x1b\r\x7f\x85\u200f\ud800\udc80") == "\u2400\u241b\u240d\u2421<U+0085><U+200F>\ufffd\ufffd"
     assert one_line("a\nb\tc\x1b") == "a b c\u241b"
 
 
@@ -174,6 +169,7 @@ sys.exit(app.run({1}))
             "rnncli: error: ValueError: bad\n--debug shows where.\n",
         ),
         ("MemoryError()", ["train", "x"], "rnncli: error: out of memory\n"),
+        ("RuntimeError('x: you can\\'t allocate memory: 9')", ["train", "x"], "rnncli: error: out of memory\n"),
         (
             "PermissionError(13, 'Permission denied', 'a.txt')",
             ["train", "x"],

@@ -114,9 +114,7 @@ def test_a_second_signal_leaves_at_once(tmp_path: Path) -> None:
 
 def test_the_plan_is_aligned_and_wraps_its_reasons() -> None:
     settings = [
-        Setting(
-            name="cell", value="lstm", why="the best of the three on short budgets, and the fastest here too"
-        ),
+        Setting(name="cell", value="lstm", why="the best of the three on short budgets, and the fastest here too"),
         Setting(name="vocabulary", value="3,000 words 字", why=""),
     ]
     assert plan_table(settings, color=False, columns=60).splitlines() == [

@@ -93,9 +93,7 @@ def open_run(request: Any) -> ToyRun:
     from rnncli import library
     from rnncli.records import Setting
 
-    folder = library.new_folder(
-        request.corpora, name=request.name, out=request.out, overwrite=request.overwrite
-    )
+    folder = library.new_folder(request.corpora, name=request.name, out=request.out, overwrite=request.overwrite)
     settings = [Setting(name=k, value=str(v), why="you said so") for k, v in request.given.items()]
     settings.append(Setting(name="corpora", value=" ".join(request.corpora), why="because " * 30))
     seconds = float(os.environ.get("TOY_SECONDS", "0"))

@@ -36,9 +36,7 @@ CONFIGS = st.builds(
     stop=st.sampled_from([(), ("e",), ("th", "a c")]),
     until=st.sampled_from(["auto", "line", "text"]),
 )
-PIECES = st.sampled_from(
-    ["the", " ", "c", "cat", "\n", "春", "眠", "🙂", "don't", "zx", "  ", "é", "\udce4", "."]
-)
+PIECES = st.sampled_from(["the", " ", "c", "cat", "\n", "春", "眠", "🙂", "don't", "zx", "  ", "é", "\udce4", "."])
 PROMPTS = st.lists(PIECES, max_size=8).map("".join)
 
 
@@ -64,9 +62,7 @@ def test_draws_follow_the_distribution() -> None:
 @pytest.mark.parametrize("kind", sorted(TOKENIZERS))
 @given(prompts=st.lists(PROMPTS, min_size=1, max_size=6), config=CONFIGS)
 @settings(max_examples=15, deadline=None)
-def test_one_seed_gives_one_text_alone_or_in_a_batch(
-    kind: str, prompts: list[str], config: SampleConfig
-) -> None:
+def test_one_seed_gives_one_text_alone_or_in_a_batch(kind: str, prompts: list[str], config: SampleConfig) -> None:
     tokenizer = TOKENIZERS[kind]
     sampler = Sampler(ToyEngine(tokenizer.vocab_size), tokenizer, "stream")
     together = list(sampler.samples(prompts, config))

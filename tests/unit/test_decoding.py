@@ -37,9 +37,7 @@ def test_top_k_keeps_the_likeliest_and_of_equals_the_lowest_ids() -> None:
     assert keep_top_k(ROW, 9) is ROW
 
 
-@pytest.mark.parametrize(
-    ("p", "ids"), [(0.4, [1]), (0.41, [1, 3]), (0.7, [1, 3]), (0.71, [1, 2, 3]), (1e-30, [1])]
-)
+@pytest.mark.parametrize(("p", "ids"), [(0.4, [1]), (0.41, [1, 3]), (0.7, [1, 3]), (0.71, [1, 2, 3]), (1e-30, [1])])
 def test_nucleus_is_the_fewest_tokens_that_reach_p(p: float, ids: list[int]) -> None:
     assert kept(keep_nucleus(ROW, p)) == ids
 
@@ -109,9 +107,7 @@ def test_draw_never_takes_what_has_no_probability(u: float, token: int) -> None:
 
 
 def test_uniform_is_a_function_of_seed_sample_and_position() -> None:
-    keys = [
-        (seed, sample, position) for seed in (0, 2**63 - 1) for sample in (0, 1) for position in range(50)
-    ]
+    keys = [(seed, sample, position) for seed in (0, 2**63 - 1) for sample in (0, 1) for position in range(50)]
     numbers = [uniform(*key) for key in keys]
     assert numbers == [uniform(*key) for key in keys]
     assert len(set(numbers)) == len(numbers)

@@ -112,9 +112,7 @@ def test_a_training_that_never_saved_is_told_apart() -> None:
     assert caught.value.hint == "Go on: rnncli train --resume begun"
 
 
-def test_the_list_is_newest_first_with_the_starter_last(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_list_is_newest_first_with_the_starter_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put_starter(tmp_path, monkeypatch)
     put("old", "2026-01-01")
     put("new", "2026-01-02")

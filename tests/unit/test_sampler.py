@@ -64,9 +64,7 @@ def test_an_empty_stop_text_is_an_error() -> None:
         chain("ab", stop=("",))
 
 
-def chunks(
-    pieces: list[bytes], *, stops: tuple[str, ...] = (), skip: int = 0
-) -> tuple[list[Chunk], list[int]]:
+def chunks(pieces: list[bytes], *, stops: tuple[str, ...] = (), skip: int = 0) -> tuple[list[Chunk], list[int]]:
     """What comes out, and how much had come after each piece."""
     emission = Emission(skip=skip, stops=[Stop(text.encode(), "stop") for text in stops], row=0)
     out: list[Chunk] = []
@@ -162,25 +160,19 @@ def test_covers_have_the_probabilities_of_the_texts_that_they_begin() -> None:
     prediction, state = engine.advance(np.array([[newline]]), np.array([1]), engine.start(1), want="last")
     pieces = Pieces.of(tokenizer)
     original = tokenizer.encode("ca").tolist()
-    covers = find_covers(
-        engine, pieces, state=state, logprobs_V=prediction.logprob[0], taken=b"ca", original=original
-    )
+    covers = find_covers(engine, pieces, state=state, logprobs_V=prediction.logprob[0], taken=b"ca", original=original)
     assert covers is not None
     found: dict[str, float] = {}
     for owner, last, logprob in zip(covers.owners, covers.last_ids, covers.last_logprobs, strict=True):
         ids = (*covers.paths[owner].ids, int(last))
-        found[tokenizer.decode(ids)] = found.get(tokenizer.decode(ids), 0) + np.exp(
-            covers.paths[owner].mass + logprob
-        )
+        found[tokenizer.decode(ids)] = found.get(tokenizer.decode(ids), 0) + np.exp(covers.paths[owner].mass + logprob)
     assert found["cat"] == pytest.approx(0.1)
     assert found["ca"] == pytest.approx(0.1)
     assert " car" not in found
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(
-    "prompt", ["", "the ca", "the cat ", "春眠", "a 🙂", "don'", "a\n", "\udce4 x", "zx 12"]
-)
+@pytest.mark.parametrize("prompt", ["", "the ca", "the cat ", "春眠", "a 🙂", "don'", "a\n", "\udce4 x", "zx 12"])
 def test_streaming_gives_the_sample_and_nothing_of_the_prompt(kind: TokenizerKind, prompt: str) -> None:
     tokenizer = toy_tokenizer(kind)
     sampler = Sampler(ToyEngine(tokenizer.vocab_size), tokenizer, "stream")

@@ -131,9 +131,7 @@ def test_unknown_words_count_as_spelled() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_long_line_read_in_pieces_scores_the_same(
-    kind: TokenizerKind, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_long_line_read_in_pieces_scores_the_same(kind: TokenizerKind, monkeypatch: pytest.MonkeyPatch) -> None:
     tokenizer = toy_tokenizer(kind)
     text = "the dog-zebra春xyz，saw qqq 🙂 " * 20 + "zx" * 60
     for context in ("line", "file"):

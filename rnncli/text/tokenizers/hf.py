@@ -43,8 +43,8 @@ class HFTokenizer(abc.ABC):
     model: ClassVar[type]
     reach: ClassVar[int] = 64
     """Code points from the start of a pre-token that can decide where it ends."""
-    opening: ClassVar[re.Pattern[str]] = re.compile(r"(?<=\S) ")
-    """Finds places, beside newlines, where a pre-token begins whatever stands around them."""
+    opening: ClassVar[str] = r"(?<=\S) "
+    """A ``re`` pattern of places, beside newlines, where a pre-token begins whatever stands around them."""
 
     def __init__(self, inner: tokenizers.Tokenizer, data: bytes | None = None) -> None:
         newline_id = inner.token_to_id(self.newline)
@@ -171,8 +171,12 @@ class HFTokenizer(abc.ABC):
         newline = text.rfind("\n", start, stop)
         if newline >= 0:
             return newline + 1
-        words = [match.start() for match in self.opening.finditer(text, max(start + 1, stop - 256), stop)]
+        words = [match.start() for match in self._opening.finditer(text, max(start + 1, stop - 256), stop)]
         return words[-1] if words else self._search(text, start, stop)
+
+    @cached_property
+    def _opening(self) -> re.Pattern[str]:
+        return re.compile(self.opening)
 
     def _search(self, text: str, start: int, stop: int) -> int:
         """The last pre-token's start that is out of reach of what comes after the window."""

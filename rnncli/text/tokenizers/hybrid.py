@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import ClassVar, Self
 
@@ -48,7 +47,7 @@ class HybridTokenizer(HFTokenizer):
     kind: ClassVar[TokenizerKind] = "hybrid"
     probe: ClassVar[tuple[str, ...]] = ("ab", " 12", "\n", "cd")
     model: ClassVar[type] = models.BPE
-    opening: ClassVar[re.Pattern[str]] = re.compile(rf"(?<=\S) |[{SPACELESS_CLASS}]")
+    opening: ClassVar[str] = rf"(?<=\S) |[{SPACELESS_CLASS}]"
 
     @classmethod
     def train(cls, blocks: Iterable[str], config: TokenizerConfig) -> Self:
