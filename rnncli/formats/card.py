@@ -5,6 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+PRIVACY = (
+    "## Mind",
+    "",
+    "A language model tells of its text: words, names and passages of the corpus are in its vocabulary and its",
+    "samples. Give it only to those who may see the corpus. The folder training/ holds the text itself, as ids and",
+    "as valid.txt; it may be deleted, and then the training cannot be resumed.",
+    "",
+)
+
 
 def model_card(name: str, config: Mapping[str, Any], samples: Sequence[str]) -> str:
     """Markdown from a config.json and some samples."""
@@ -39,12 +48,7 @@ def model_card(name: str, config: Mapping[str, Any], samples: Sequence[str]) -> 
     for sample in samples:
         lines += ["~~~", sample.strip("\n").replace("~~~", "~ ~ ~"), "~~~", ""]
     lines += [
-        "## Mind",
-        "",
-        "A language model tells of its text: words, names and passages of the corpus are in its vocabulary and its",
-        "samples. Give it only to those who may see the corpus. The folder training/ holds the text itself, as ids and",
-        "as valid.txt; it may be deleted, and then the training cannot be resumed.",
-        "",
+        *PRIVACY,
         "## Use",
         "",
         "```sh",

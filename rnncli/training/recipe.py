@@ -24,14 +24,14 @@ from rnncli.config import (
 from rnncli.device import Machine, choose_precision
 from rnncli.errors import ConfigError, DeviceError
 from rnncli.records import Setting
-from rnncli.spec import CELLS, state_width
+from rnncli.spec import state_width
 from rnncli.text.survey import CorpusFacts, guess_unit
 from rnncli.training.memory import memory_needed
+from rnncli.training.pace import MOST_EMBEDDING, Pace
 
 DEFAULT_MINUTES = 5.0
 VALID_SHARE, VALID_MOST_CHARS = 0.1, 300_000
 PREPARATION_SHARE = 0.15
-MOST_EMBEDDING = 512
 PREPARATION_CHARS_PER_SECOND = 4e6
 """Reading, counting and encoding, measured on two cores: 65 MB of prose take 16 s."""
 
@@ -221,50 +221,6 @@ def _network(choose: _Chooser, machine: Machine, tokens: float, seconds: float, 
     return hidden
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pace:
-    """How fast a machine trains, and which width its time is best spent on. Measured on two AMX cores and an H100."""
-
-    machine: Machine
-    cell: CellName
-    layers: int
-    vocab_size: int
-
-    def seconds_a_token(self, hidden: int) -> float:
-        """Of training: products forward and backward, the softmax, and what each step costs besides."""
-        machine, embedding = self.machine, min(hidden, MOST_EMBEDDING)
-        if machine.kind == "cuda":
-            speed, fixed = 2e13, 1e-6
-        else:
-            speed, fixed = machine.threads * (1e11 if machine.fast_bf16 else 3e10), 1e-5
-        gates = len(CELLS[self.cell].gates)
-        cell = gates * hidden * (embedding + hidden) + (self.layers - 1) * 2 * gates * hidden * hidden
-        # Around the softmax each logit costs as much as some 200 more products.
-        head = self.vocab_size * (embedding + 200)
-        return fixed + 3 * (cell + head) / speed
-
-    def tokens_in(self, seconds: float, hidden: int) -> float:
-        """Tokens that training reads in a budget, a quarter of which goes elsewhere."""
-        return 0.75 * seconds / self.seconds_a_token(hidden)
-
-    def best_width(self, tokens: float, seconds: float) -> int:
-        """The width with the least loss expected, by the form of Hoffmann et al. 2022.
-
-        The loss is A / N^0.34 + B / D^0.28 for N weights and D tokens read; D counts repeated text for less and less
-        (Muennighoff et al. 2023). N weights of which few are ever taught would only learn the text by heart.
-        """
-        gates = len(CELLS[self.cell].gates)
-
-        def loss(hidden: int) -> float:
-            weights = gates * hidden * (min(hidden, MOST_EMBEDDING) + hidden + 2 * (self.layers - 1) * hidden)
-            passes = self.tokens_in(seconds, hidden) / tokens
-            read = tokens * 15 * (1 - math.exp(-passes / 15))
-            return float(406 / weights**0.34 + 410 / max(1.0, read) ** 0.28)
-
-        widest = 1024 if self.machine.kind == "cpu" else 2048
-        return min(range(64, widest + 1, 32), key=loss)
-
-
 def _training(choose: _Chooser, facts: CorpusFacts, machine: Machine, unit: Unit, tokens: float, hidden: int) -> None:
     """Choose how the network is trained."""
     if unit == "lines":
@@ -286,29 +242,27 @@ def _training(choose: _Chooser, facts: CorpusFacts, machine: Machine, unit: Unit
             max(1, min(rows, int(tokens // (4 * bptt)) or 1)),
             "small steps learn more from a small text",
         )
-    optimizer = choose("optimizer", "adamw", "reaches a good model soonest")
-    peak = 4e-3 * min(1.0, (256 / hidden) ** 0.5) if optimizer == "adamw" else 20.0
-    peak = float(f"{peak:.2g}")
-    choose("learning_rate", peak, "wider networks want less" if optimizer == "adamw" else "plain SGD wants much")
-    choose("schedule", "cosine" if optimizer == "adamw" else "plateau", "ends at 0 just when the budget does")
-    choose("warmup", 0.02 if optimizer == "adamw" else 0.0, "the first steps are small")
+    _optimizer(choose, hidden)
+    precision = choose_precision(choose.given.get("precision", "auto"), machine)
+    why = "exact" if precision == "fp32" else "the device is faster with it"
+    choose.values["precision"] = precision
+    choose.note("precision", precision, "as you said" if "precision" in choose.given else why)
+    choose("seed", 1, "the same seed and steps give the same bits")
+
+
+def _optimizer(choose: _Chooser, hidden: int) -> None:
+    """Choose the rule of the steps."""
+    adam = choose("optimizer", "adamw", "reaches a good model soonest") == "adamw"
+    peak = float(f"{4e-3 * min(1.0, (384 / hidden) ** 0.5):.2g}") if adam else 20.0
+    choose("learning_rate", peak, "wider networks want less" if adam else "plain SGD wants much")
+    choose("schedule", "cosine" if adam else "plateau", "ends at 0 just when the budget does" if adam else "")
+    choose("warmup", 0.02 if adam else 0.0, "the first steps are small" if adam else "SGD needs none")
     choose("ema", 0.0, "the schedule's end does the averaging")
-    choose("weight_decay", 0.05 if optimizer == "adamw" else 1.2e-6, "keeps unused weights small")
-    choose("clip_norm", 1.0 if optimizer == "adamw" else 0.25, "global norm")
+    choose("weight_decay", 0.05 if adam else 1.2e-6, "keeps unused weights small")
+    choose("clip_norm", 1.0 if adam else 0.25, "global norm")
     for name in ("decay_rate", "decay_steps", "staircase", "patience"):
         if name in choose.given:
             choose(name, None, "")
-    precision = choose_precision(choose.given.get("precision", "auto"), machine)
-    why = (
-        "as you said"
-        if "precision" in choose.given
-        else "the device is faster with it"
-        if precision != "fp32"
-        else "exact"
-    )
-    choose.values["precision"] = precision
-    choose.note("precision", precision, why)
-    choose("seed", 1, "the same seed and steps give the same bits")
 
 
 def _check_memory(choose: _Chooser, model: ModelConfig, train: TrainConfig, machine: Machine) -> None:

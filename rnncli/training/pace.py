@@ -1,0 +1,57 @@
+"""How fast a machine trains, and what its time is best spent on. No torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from rnncli.config import CellName
+from rnncli.device import Machine
+from rnncli.spec import CELLS
+
+MOST_EMBEDDING = 512
+"""Widest embedding that the recipe takes: the head's cost grows with it, and so does the table."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How fast a machine trains, and which width its time is best spent on. Measured on two AMX cores and an H100."""
+
+    machine: Machine
+    cell: CellName
+    layers: int
+    vocab_size: int
+
+    def seconds_a_token(self, hidden: int) -> float:
+        """Of training: products forward and backward, the softmax, and what each step costs besides."""
+        machine, embedding = self.machine, min(hidden, MOST_EMBEDDING)
+        if machine.kind == "cuda":
+            speed, fixed = 2e13, 1e-6
+        else:
+            speed, fixed = machine.threads * (1e11 if machine.fast_bf16 else 3e10), 1e-5
+        gates = len(CELLS[self.cell].gates)
+        cell = gates * hidden * (embedding + hidden) + (self.layers - 1) * 2 * gates * hidden * hidden
+        # Around the softmax each logit costs as much as some 200 more products.
+        head = self.vocab_size * (embedding + 200)
+        return fixed + 3 * (cell + head) / speed
+
+    def tokens_in(self, seconds: float, hidden: int) -> float:
+        """Tokens that training reads in a budget, a quarter of which goes elsewhere."""
+        return 0.75 * seconds / self.seconds_a_token(hidden)
+
+    def best_width(self, tokens: float, seconds: float) -> int:
+        """The width with the least loss expected, by the form of Hoffmann et al. 2022.
+
+        The loss is A / N^0.34 + B / D^0.28 for N weights and D tokens read; D counts repeated text for less and less
+        (Muennighoff et al. 2023). N weights of which few are ever taught would only learn the text by heart.
+        """
+        gates = len(CELLS[self.cell].gates)
+
+        def loss(hidden: int) -> float:
+            weights = gates * hidden * (min(hidden, MOST_EMBEDDING) + hidden + 2 * (self.layers - 1) * hidden)
+            passes = self.tokens_in(seconds, hidden) / tokens
+            read = tokens * 15 * (1 - math.exp(-passes / 15))
+            return float(406 / weights**0.34 + 410 / max(1.0, read) ** 0.28)
+
+        widest = 1024 if self.machine.kind == "cpu" else 2048
+        return min(range(64, widest + 1, 32), key=loss)
