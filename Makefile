@@ -1,5 +1,6 @@
 # make demo: install, train on real text for a minute, sample the model, score a sentence with it
 # make test: install, then every check there is
+# make starter: train the model that comes with the program
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -32,6 +33,14 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $@
+
+# The model that ships with the program, from what anyone can rebuild: the texts in the box and Python's own documentation.
+starter: $(READY)
+	mkdir -p build
+	$(BIN)/rnncli corpora make python-docs --out build/python-docs.txt --overwrite
+	$(BIN)/rnncli train $(PROSE) corpora/verse-en.txt build/python-docs.txt --out models/starter --overwrite \
+	  --minutes 10 --vocab-size 4000 --hidden-size 384 --embedding-size 192
+	rm -rf models/starter/training
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

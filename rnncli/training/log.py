@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,12 +14,14 @@ LOG = "log.jsonl"
 
 def figures(tally: Tally) -> dict[str, float | None]:
     """A tally as logs and config.json keep it."""
-    return {
+    values = {
         "nats_per_char": tally.nats_per_char,
         "bits_per_byte": tally.bits_per_byte,
         "perplexity": tally.perplexity,
         "token_perplexity": tally.token_perplexity,
     }
+    # JSON has no infinity, which a perplexity of hopeless weights can be.
+    return {name: value if value is None or math.isfinite(value) else None for name, value in values.items()}
 
 
 def write_log(log: IO[str], event: TrainEvent) -> None:

@@ -53,5 +53,6 @@ class Pace:
             read = tokens * 15 * (1 - math.exp(-passes / 15))
             return float(406 / weights**0.34 + 410 / max(1.0, read) ** 0.28)
 
-        widest = 1024 if self.machine.kind == "cpu" else 2048
+        # A small text bounds the width too: more would only learn it by heart.
+        widest = min(1024 if self.machine.kind == "cpu" else 2048, max(64, int(2 * tokens**0.5)))
         return min(range(64, widest + 1, 32), key=loss)

@@ -165,6 +165,8 @@ def _text(choose: _Chooser, facts: CorpusFacts, machine: Machine, seconds: float
     repeated = 1 - facts.distinct_words / max(1, facts.sampled_words)
     if kind == "hybrid" and (repeated < 0.3 or facts.words < 0.02 * facts.chars):
         words, why = 0, "words hardly repeat here, characters do"
+    if kind == "hybrid" and facts.chars < 2.5 * facts.words:
+        words, why = min(words, 500), "its script has no spaces: characters are the words"
     if kind == "bpe":
         words, why = max(400, words), "total; " + why
     if kind == "word":

@@ -96,8 +96,10 @@ class Run:
             if fresh:
                 self._make_folder()
             yield from self._train()
-        except BaseException:
-            if fresh and not (self.folder / TRAINING / STATE).exists() and not (self.folder / CONFIG).exists():
+        except BaseException as error:
+            # A run that was only stopped can go on from its last state; one that failed without a model is no use.
+            stopped = not isinstance(error, Exception) and (self.folder / TRAINING / STATE).exists()
+            if fresh and not stopped and not (self.folder / CONFIG).exists():
                 shutil.rmtree(self.folder, ignore_errors=True)
             raise
 

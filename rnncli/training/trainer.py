@@ -153,7 +153,13 @@ class Trainer:
                 yield self._save()
             elif self.now() - self._saved_at > SAVE_SECONDS:
                 yield self._save()
-        if self.progress.best is None or not (self.stopping or self._last_evaluated == self.progress.step):
+        if self.progress.best is None:
+            first = self._evaluate()
+            yield first
+            if not first.best:
+                raise RnncliError("training diverged: no finite validation loss", hint=self._calmer())
+            yield self._save()
+        elif not (self.stopping or self._last_evaluated == self.progress.step):
             yield self._evaluate()
             yield self._save()
         elif self._last_saved != self.progress.step:
@@ -244,7 +250,7 @@ class Trainer:
         if restores > MOST_RESTORES:
             raise RnncliError(
                 f"training diverged: {BAD_STEPS} steps in a row without a finite loss, {restores} times over",
-                hint=f"Try --learning-rate {self.job.train.learning_rate / 10:g} or a smaller --clip-norm.",
+                hint=self._calmer(),
             )
         spent, steps, total = self._spent(), self.progress.step, self.progress.total
         if not self.restore():
@@ -258,6 +264,9 @@ class Trainer:
             message=f"{BAD_STEPS} steps without a finite loss: going on from the last good state at half the rate"
         )
 
+    def _calmer(self) -> str:
+        return f"Try --learning-rate {self.job.train.learning_rate / 10:g} or a smaller --clip-norm."
+
     def _evaluate(self) -> Evaluated:
         weights = to_arrays(self.job.model, self.learner.weights())
         from_arrays(self.shadow, weights)
@@ -265,7 +274,7 @@ class Trainer:
             valid = self.validation.tally(self.shadow)
         loss = -valid.logprob / valid.tokens if math.isfinite(valid.logprob) else math.inf
         old = self.progress
-        best = old.best is None or loss < old.best
+        best = math.isfinite(loss) and (old.best is None or loss < old.best)
         if self.job.train.optimizer == "asgd" and len(old.recent) > LOOK_BACK and loss > min(old.recent[:-LOOK_BACK]):
             self.learner.average.trigger()
         self.progress = replace(
