@@ -126,9 +126,7 @@ class Validation:
             self.rows = max(1, min(most_rows, len(ids) // 256))
             self.ids = _spread(ids, self.rows, most_tokens // self.rows) if len(ids) > most_tokens else ids
         else:
-            ends = np.append(starts[1:], len(ids))
-            count = max(1, int(np.searchsorted(ends, most_tokens, side="right")))
-            self.ids, self.starts = ids[: ends[count - 1]], starts[:count]
+            self.ids, self.starts = _spread_lines(ids, starts, most_tokens)
         self.partial = len(self.ids) < len(ids) or self.rows > 1
         self.counts = count_text(self.ids)
 
@@ -145,3 +143,14 @@ def _spread(ids: Ids, pieces: int, size: int) -> Ids:
     """That many pieces of ``size`` tokens, evenly spread: the start of a text alone need not be like the rest."""
     starts = np.arange(pieces) * (len(ids) // pieces)
     return np.concatenate([ids[start : start + size] for start in starts])
+
+
+def _spread_lines(ids: Ids, starts: NDArray[np.int64], most: int) -> tuple[Ids, NDArray[np.int64]]:
+    """About ``most`` tokens of whole lines, evenly spread, and where each line begins among them."""
+    if len(ids) <= most:
+        return ids, starts
+    ends = np.append(starts[1:], len(ids))
+    chosen = np.arange(0, len(starts), -(-len(ids) // most))
+    lengths = (ends - starts)[chosen]
+    taken = np.concatenate([ids[starts[line] : ends[line]] for line in chosen])
+    return taken, np.cumsum(lengths) - lengths
