@@ -38,9 +38,11 @@ $(READY): pyproject.toml constraints.txt
 starter: $(READY)
 	mkdir -p build
 	$(BIN)/rnncli corpora make python-docs --out build/python-docs.txt --overwrite
-	$(BIN)/rnncli train $(PROSE) corpora/verse-en.txt build/python-docs.txt --out models/starter --overwrite \
+	$(BIN)/rnncli train $(PROSE) corpora/verse-en.txt build/python-docs.txt --out build/starter --overwrite \
 	  --minutes 10 --vocab-size 4000 --hidden-size 384 --embedding-size 192
-	rm -rf models/starter/training
+	rm -rf build/starter/training models/starter
+	mkdir -p models
+	mv build/starter models/starter
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
