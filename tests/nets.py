@@ -21,6 +21,9 @@ from rnncli.text.ids import line_starts
 from rnncli.training.trainer import Job
 from tests.toy import toy_tokenizer
 
+torch.set_num_threads(1)
+"""These networks are far too small for more."""
+
 MACHINE = Machine(kind="cpu", name="a test's", threads=1, memory=8 << 30, fast_bf16=False)
 
 CELLS: list[tuple[CellName, ActivationName]] = [
