@@ -65,8 +65,7 @@ def test_padded_equals_unpadded(cell: CellName, activation: ActivationName, told
         before: State = tuple(tuple(a[row : row + 1] for a in layer) for layer in state)
         if not length:
             if told:
-                mine = [a[row : row + 1] for a in flat(after)]
-                assert same(mine, flat(before))
+                assert same([a[row : row + 1] for a in flat(after)], flat(before))
             continue
         one, ended = model(ids[row : row + 1, :length], before)
         torch.testing.assert_close(features[row, :length], one[0], rtol=0, atol=1e-12)
@@ -226,7 +225,7 @@ def test_the_simple_networks_gradients(activation: ActivationName) -> None:
     pre_sizes = elman(x, h, R, "relu" if activation == "relu6" else activation)
     assert activation != "relu6" or (pre_sizes.max() > 6 and pre_sizes.min() == 0)
     inputs = tuple(t.requires_grad_() for t in (x, h, R))
-    assert torch.autograd.gradcheck(lambda *a: elman(*a, activation), inputs)
+    assert torch.autograd.gradcheck(lambda x, h, R: elman(x, h, R, activation), inputs)
 
 
 # -- the engine

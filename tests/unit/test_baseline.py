@@ -15,7 +15,7 @@ def probability(train: bytes, context: bytes, byte: int, order: int) -> float:
     """Of a byte after a context, from the figures of the text with it and without."""
     after = ngram_bits_per_byte(train, context + bytes([byte]), order) * (len(context) + 1)
     before = ngram_bits_per_byte(train, context, order) * len(context) if context else 0.0
-    return 2.0 ** (before - after)
+    return math.exp2(before - after)
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 6])
