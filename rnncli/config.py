@@ -13,7 +13,8 @@ import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar, get_args, get_type_hints
+from types import UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from rnncli.errors import ConfigError
 
@@ -234,9 +235,25 @@ def to_dict(config: Any) -> dict[str, Any]:
 
 def from_dict(config: type[C], values: Mapping[str, Any]) -> C:
     """The config that ``to_dict`` wrote; a key it does not know is an error, a missing one takes its default."""
-    known = {f.name for f in dataclasses.fields(config)}
-    unknown = sorted(set(values) - known)
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{config.__name__} is no table of settings: {values!r}")
+    hints = get_type_hints(config)
+    unknown = sorted(set(values) - {f.name for f in dataclasses.fields(config)})
     if unknown:
         raise ConfigError(f"{config.__name__} has no setting {', '.join(unknown)}")
     plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    wrong = [name for name, value in plain.items() if not _fits(value, hints[name])]
+    if wrong:
+        raise ConfigError(f"{config.__name__} cannot have {wrong[0]} {plain[wrong[0]]!r}")
     return validate(config(**plain))
+
+
+def _fits(value: object, hint: Any) -> bool:
+    """Whether a value that came from JSON is of a field's type."""
+    if get_origin(hint) is UnionType:
+        return any(_fits(value, one) for one in get_args(hint))
+    if get_origin(hint) is Literal:
+        return isinstance(value, str)
+    if isinstance(value, bool):
+        return hint is bool
+    return isinstance(value, int | float if hint is float else get_origin(hint) or hint)

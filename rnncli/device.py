@@ -94,14 +94,25 @@ def _meminfo(key: str) -> int | None:
         return None
 
 
+CGROUP = Path("/sys/fs/cgroup")
+
+
 def _cgroup_left() -> int | None:
-    root = Path("/sys/fs/cgroup")
     try:
-        limit = (root / "memory.max").read_text().strip()
-        used = (root / "memory.current").read_text().strip()
-        return None if limit == "max" else max(1, int(limit) - int(used))
+        limit = (CGROUP / "memory.max").read_text().strip()
+        used = int((CGROUP / "memory.current").read_text())
+        return None if limit == "max" else max(1, int(limit) - used + _cgroup_cache())
     except (OSError, ValueError):
         return None
+
+
+def _cgroup_cache() -> int:
+    """What files that were read fill of a container's memory, and give back when it is needed."""
+    try:
+        lines = (CGROUP / "memory.stat").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
 
 
 def _cpuinfo() -> str:

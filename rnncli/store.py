@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnncli import spec
-from rnncli.config import ModelConfig, TokenizerKind, Unit, from_dict
+from rnncli.config import ModelConfig, Unit, from_dict
 from rnncli.errors import ConfigError, ModelError, RnncliError
 from rnncli.text.files import replacing
 from rnncli.text.tokenizers import TOKENIZERS
@@ -177,8 +177,9 @@ def _open(folder: Path, config: dict[str, Any]) -> Stored:
     parts = config["parts"]
     if len(parts) != 1 or not isinstance(parts[0], dict) or parts[0].get("kind") != "rnn":
         raise ModelError(f"{folder / CONFIG} has parts that this program does not know", hint="Upgrade rnncli.")
-    kind: TokenizerKind = config.get("tokenizer", {}).get("kind")
-    if kind not in TOKENIZERS:
+    described = config.get("tokenizer")
+    kind: Any = described.get("kind") if isinstance(described, dict) else None
+    if not isinstance(kind, str) or kind not in TOKENIZERS:
         raise ModelError(f"{folder / CONFIG} names no tokenizer that this program knows: {kind}", hint=_CURE)
     try:
         model = from_dict(ModelConfig, parts[0]["model"])
@@ -187,7 +188,7 @@ def _open(folder: Path, config: dict[str, Any]) -> Stored:
     stored = load_arrays(folder / WEIGHTS)
     arrays = {name.removeprefix(PART + "/"): np.asarray(a, np.float32) for name, a in stored.items()}
     check_arrays(folder / WEIGHTS, model, arrays)
-    tokenizer = TOKENIZERS[kind].load(folder / TOKENIZER)
+    tokenizer: Tokenizer = TOKENIZERS[kind].load(folder / TOKENIZER)
     if tokenizer.vocab_size != model.vocab_size:
         raise ModelError(
             f"{folder / TOKENIZER} has {tokenizer.vocab_size} entries, the network {model.vocab_size}",

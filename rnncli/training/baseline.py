@@ -39,7 +39,7 @@ def _keys(data: NDArray[np.uint8], n: int) -> NDArray[np.uint64]:
     """The n bytes that end at each place as one number; the first n - 1 places lack bytes and are padded by zeros."""
     key = np.zeros(len(data), np.uint64)
     for back in range(n):
-        key[back:] |= data[: len(data) - back].astype(np.uint64) << np.uint64(8 * back)
+        key[back:] |= data[: max(0, len(data) - back)].astype(np.uint64) << np.uint64(8 * back)
     return key
 
 

@@ -21,8 +21,9 @@ class Optimizer:
 
     def __init__(self, parameters: Tensors, config: TrainConfig) -> None:
         self.parameters, self.config = parameters, config
-        decayed = [p for p in parameters.values() if p.dim() > 1]
-        plain = [p for p in parameters.values() if p.dim() <= 1]
+        # A layer's B holds two vectors, so that its shape does not tell.
+        plain = [p for name, p in parameters.items() if name.endswith(("B", "bias"))]
+        decayed = [p for name, p in parameters.items() if not name.endswith(("B", "bias"))]
         groups = [
             {"params": decayed, "weight_decay": config.weight_decay},
             {"params": plain, "weight_decay": 0.0},
