@@ -30,8 +30,9 @@ from rnncli.store import CARD, TRAINING, Stored, open_folder, write_bytes
 from rnncli.text.read import check_encoding
 from rnncli.text.sources import find_sources
 from rnncli.text.survey import survey
+from rnncli.training.plan import Plan
 from rnncli.training.prepare import RunConfig
-from rnncli.training.recipe import Plan, make_plan
+from rnncli.training.recipe import make_plan
 
 __all__ = ["Model", "Plan", "Run", "TrainRequest", "load", "open_run", "resume_run", "train"]
 
@@ -94,11 +95,8 @@ def open_run(request: TrainRequest) -> Run:
     sources = find_sources(request.corpora, skipped)
     facts = survey(sources, encoding)
     source = open_folder(library.resolve(request.from_model)) if request.from_model is not None else None
-    given = dict(request.given) if source is None else _given_by(source, request.given)
-    plan = make_plan(facts, machine, given)
-    if source is not None and "learning_rate" not in request.given:
-        # The weights know something already: the full rate would forget it.
-        plan = replace(plan, train=replace(plan.train, learning_rate=plan.train.learning_rate * 0.3))
+    kept = {} if source is None else _kept_from(source, request.given)
+    plan = make_plan(facts, machine, {**kept, **request.given}, kept=kept.keys())
     corpora = tuple(c if c == "-" else str(Path(c).absolute()) for c in request.corpora)
     from_folder = str(source.folder.absolute()) if source is not None else None
     config = RunConfig.of(plan, facts, corpora=corpora, source=from_folder)
@@ -121,18 +119,17 @@ def open_run(request: TrainRequest) -> Run:
     return Run(folder, plan, make)
 
 
-def _given_by(source: Stored, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What the user gave, with the network and the tokenizer of the model that is to be trained further."""
-    fixed = {f.name: getattr(source.model, f.name) for f in options_of(ModelConfig) if "dropout" not in f.name}
-    kind = source.config["tokenizer"]
-    fixed |= {f.name: kind[f.name] for f in options_of(TokenizerConfig)}
+def _kept_from(source: Stored, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The network and the tokenizer of a model that is to be trained further, as settings."""
+    kept = {f.name: getattr(source.model, f.name) for f in options_of(ModelConfig) if "dropout" not in f.name}
+    kept |= {f.name: source.config["tokenizer"][f.name] for f in options_of(TokenizerConfig)}
     for name, value in given.items():
-        if name in fixed and fixed[name] != value:
+        if name in kept and kept[name] != value:
             raise ConfigError(
-                f"{training_flags()[name]} {value} does not fit the model, which has {fixed[name]}",
+                f"{training_flags()[name]} {value} does not fit the model, which has {kept[name]}",
                 hint=f"Leave {training_flags()[name]} out: --from keeps the model's network and tokenizer.",
             )
-    return {**fixed, **given}
+    return kept
 
 
 RESUMABLE = ("minutes", "steps", "epochs")
@@ -144,7 +141,7 @@ def resume_run(name: str, given: Mapping[str, Any], *, device: Device = "auto", 
     if not folder.is_dir():
         folder = library.resolve(name)
     config = RunConfig.load(folder)
-    train = config.train
+    train = config.plan.train
     for key, value in given.items():
         kept = next((getattr(c, key) for c in _configs(config) if hasattr(c, key)), None)
         if key not in RESUMABLE and value != kept:
@@ -157,7 +154,7 @@ def resume_run(name: str, given: Mapping[str, Any], *, device: Device = "auto", 
         raise ConfigError("--minutes, --steps and --epochs exclude each other", hint="Give one budget.")
     if budget:
         train = validate(replace(train, **{**dict.fromkeys(RESUMABLE), **budget}))
-        config = replace(config, train=train)
+        config = replace(config, plan=replace(config.plan, train=train))
     machine = find_machine(device, threads)
 
     def make() -> TrainingRun:
@@ -169,11 +166,11 @@ def resume_run(name: str, given: Mapping[str, Any], *, device: Device = "auto", 
             config.save(folder)
         return run
 
-    return Run(folder, config.plan(), make)
+    return Run(folder, config.plan, make)
 
 
 def _configs(config: RunConfig) -> tuple[Any, ...]:
-    return (config.train, config.tokenizer, config.corpus, config.model)
+    return (config.plan.train, config.plan.tokenizer, config.plan.corpus, config.plan.model)
 
 
 class Model:

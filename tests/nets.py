@@ -18,7 +18,7 @@ from rnncli.nn.weights import named_parameters, to_arrays
 from rnncli.records import Tally
 from rnncli.store import Stored
 from rnncli.text.ids import line_starts
-from rnncli.training.trainer import Job
+from rnncli.training.job import Job
 from tests.toy import toy_tokenizer
 
 torch.set_num_threads(1)

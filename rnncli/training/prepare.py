@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnncli.config import CorpusConfig, ModelConfig, TokenizerConfig, TrainConfig, Unit, from_dict, to_dict
+from rnncli.config import CorpusConfig, ModelConfig, TokenizerConfig, TrainConfig, from_dict
 from rnncli.errors import ModelError, RnncliError
 from rnncli.records import Setting, Tally
 from rnncli.store import TOKENIZER, TRAINING, read_json, write_json
@@ -32,7 +32,7 @@ from rnncli.text.tokenizers import TOKENIZERS, train_tokenizer
 from rnncli.text.tokenizers.base import Tokenizer
 from rnncli.text.units import count
 from rnncli.training.baseline import MOST_BYTES, ngram_bits_per_byte
-from rnncli.training.recipe import Plan
+from rnncli.training.plan import Plan
 
 RUN, PREPARED, VALID_TEXT = "run.json", "prepared.json", "valid.txt"
 TRAIN_IDS, VALID_IDS = "train.ids", "valid.ids"
@@ -45,35 +45,20 @@ class RunConfig:
 
     corpora: tuple[str, ...]
     created: str
-    corpus: CorpusConfig
-    tokenizer: TokenizerConfig
-    model: ModelConfig
-    train: TrainConfig
-    unit: Unit
-    valid_fraction: float
-    share: float
+    plan: Plan
     facts: CorpusFacts
-    settings: tuple[Setting, ...]
     source: str | None = None
     """The model that the weights and the tokenizer come from."""
 
     @classmethod
     def of(cls, plan: Plan, facts: CorpusFacts, *, corpora: tuple[str, ...], source: str | None) -> RunConfig:
         """The run that a plan describes, created now."""
-        names = ("corpus", "tokenizer", "model", "train", "unit", "valid_fraction", "share", "settings")
         created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        parts = {name: getattr(plan, name) for name in names}
-        return cls(corpora=corpora, created=created, facts=facts, source=source, **parts)
-
-    def plan(self) -> Plan:
-        """The plan that this run was made from."""
-        names = ("corpus", "tokenizer", "model", "train", "unit", "valid_fraction", "share", "settings")
-        return Plan(**{name: getattr(self, name) for name in names})
+        return cls(corpora=corpora, created=created, plan=plan, facts=facts, source=source)
 
     def save(self, folder: Path) -> None:
         """Write run.json into a model folder's training/."""
-        values = dataclasses.asdict(self)
-        write_json(folder / TRAINING / RUN, {"format": RUN_FORMAT, **values})
+        write_json(folder / TRAINING / RUN, {"format": RUN_FORMAT, **dataclasses.asdict(self)})
 
     @classmethod
     def load(cls, folder: Path) -> RunConfig:
@@ -85,12 +70,12 @@ class RunConfig:
         try:
             if values.pop("format") != RUN_FORMAT:
                 raise ModelError(f"{path} is from another version of rnncli", hint="Train again with --overwrite.")
+            plan, facts = values["plan"], values["facts"]
             for name, kind in _CONFIGS.items():
-                values[name] = from_dict(kind, values[name])
-            values["facts"]["document_chars"] = tuple(values["facts"]["document_chars"])
-            values["facts"] = CorpusFacts(**values["facts"])
-            values["settings"] = tuple(Setting(**s) for s in values["settings"])
-            values["corpora"] = tuple(values["corpora"])
+                plan[name] = from_dict(kind, plan[name])
+            plan["settings"] = tuple(Setting(**s) for s in plan["settings"])
+            facts["document_chars"] = tuple(facts["document_chars"])
+            values |= {"plan": Plan(**plan), "facts": CorpusFacts(**facts), "corpora": tuple(values["corpora"])}
             return cls(**values)
         except (KeyError, TypeError, AttributeError) as error:
             raise ModelError(f"{path} is altered: {error}", hint="Train again with --overwrite.") from error
@@ -151,14 +136,14 @@ def prepare(
     """Make the tokenizer, unless one is given, and the ids. ``check`` is called now and then, and may raise."""
     inner = folder / TRAINING
     (inner / PREPARED).unlink(missing_ok=True)
-    split = parse_split(run.corpus.valid)
-    split = split if split.valid else Split(run.valid_fraction)
-    parts = split_blocks(sources, run.corpus.encoding, run.unit, split, facts=run.facts, share=run.share)
+    split = parse_split(run.plan.corpus.valid)
+    split = split if split.valid else Split(run.plan.valid_fraction)
+    parts = split_blocks(sources, run.plan.corpus.encoding, run.plan.unit, split, facts=run.facts, share=run.plan.share)
     try:
         with replacing(inner / VALID_TEXT) as file:
             for block in _checked(parts.valid(), check):
                 file.write(bytes_of(block))
-        made = tokenizer or train_tokenizer(_checked(parts.train(), check), run.tokenizer)
+        made = tokenizer or train_tokenizer(_checked(parts.train(), check), run.plan.tokenizer)
         made.save(folder / TOKENIZER)
         train = write_ids(_checked(parts.train(), check), made, inner / TRAIN_IDS)
         valid = write_ids(_checked(parts.valid(), check), made, inner / VALID_IDS)
@@ -180,7 +165,7 @@ def load_prepared(folder: Path, run: RunConfig) -> Prepared:
     except (KeyError, TypeError) as error:
         raise ModelError(f"{inner / PREPARED} is altered: {error}", hint="Train again with --overwrite.") from error
     return Prepared(
-        tokenizer=TOKENIZERS[run.tokenizer.kind].load(folder / TOKENIZER),
+        tokenizer=TOKENIZERS[run.plan.tokenizer.kind].load(folder / TOKENIZER),
         train=train,
         valid=valid,
         ids=open_ids(inner / TRAIN_IDS, train),
@@ -220,11 +205,6 @@ def describe(run: RunConfig, prepared: Prepared) -> Mapping[str, Any]:
         "lines": prepared.train.lines,
         "tokens": prepared.train.count,
         "validation": prepared.how,
-        "share": run.share,
+        "share": run.plan.share,
         "fingerprint": run.facts.fingerprint,
     }
-
-
-def run_dict(run: RunConfig) -> dict[str, Any]:
-    """How a run was trained, for config.json."""
-    return to_dict(run.train)

@@ -7,8 +7,7 @@ gave a value, that value holds and the others are chosen around it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
 from rnncli.config import (
@@ -28,6 +27,7 @@ from rnncli.spec import state_width
 from rnncli.text.survey import CorpusFacts, guess_unit
 from rnncli.training.memory import memory_needed
 from rnncli.training.pace import MOST_EMBEDDING, Pace
+from rnncli.training.plan import Plan
 
 DEFAULT_MINUTES = 5.0
 VALID_SHARE, VALID_MOST_CHARS = 0.1, 300_000
@@ -38,31 +38,16 @@ PREPARATION_CHARS_PER_SECOND = 4e6
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """All settings of a run, and why each is as it is."""
-
-    corpus: CorpusConfig
-    tokenizer: TokenizerConfig
-    model: ModelConfig
-    """Its vocab_size is an estimate until the tokenizer is made."""
-    train: TrainConfig
-    unit: Unit
-    valid_fraction: float
-    share: float
-    """Share of the training text that is used."""
-    settings: tuple[Setting, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """The settings as the ``plan`` event has them."""
-        return {s.name: {"value": s.value, "why": s.why} for s in self.settings}
-
-
 class _Chooser:
     """Takes what the user gave, or what the rule says, and keeps the reason."""
 
-    def __init__(self, given: Mapping[str, Any]) -> None:
+    def __init__(self, given: Mapping[str, Any], kept: Collection[str]) -> None:
+        self.kept = kept
         self.given, self.settings, self.values = given, list[Setting](), dict[str, Any]()
+
+    def said(self, field: str) -> str:
+        """Why a given value is as it is."""
+        return "as the model has it" if field in self.kept else "as you said"
 
     def note(self, name: str, value: object, why: str) -> None:
         self.settings.append(Setting(name=name, value=_show(value), why=why))
@@ -70,20 +55,20 @@ class _Chooser:
     def __call__(self, field: str, choice: T, why: str, *, name: str | None = None) -> T:
         value: T = self.given.get(field, choice)
         if field in self.given:
-            why = "as you said"
+            why = self.said(field)
         self.values[field] = value
         self.note(name or field.replace("_", " "), value, why)
         return value
 
 
-def make_plan(facts: CorpusFacts, machine: Machine, given: Mapping[str, Any], *, spent: float = 0.0) -> Plan:
+def make_plan(facts: CorpusFacts, machine: Machine, given: Mapping[str, Any], *, kept: Collection[str] = ()) -> Plan:
     """The plan for a corpus. ``given``: field names of the config classes -> what the user said.
 
-    ``spent``: seconds of the budget that are gone. A ConfigError where two options exclude each other, a DeviceError
-    where the network does not fit the memory.
+    ``kept``: those of them that a model has whose training goes on. A ConfigError where two options exclude each
+    other, a DeviceError where the network does not fit the memory.
     """
     _check(given)
-    choose = _Chooser(given)
+    choose = _Chooser(given, kept)
     unit, why = guess_unit(facts)
     if given.get("unit", "auto") != "auto":
         unit, why = given["unit"], "as you said"
@@ -256,7 +241,10 @@ def _optimizer(choose: _Chooser, hidden: int) -> None:
     """Choose the rule of the steps."""
     adam = choose("optimizer", "adamw", "reaches a good model soonest") == "adamw"
     peak = float(f"{4e-3 * min(1.0, (384 / hidden) ** 0.5):.2g}") if adam else 20.0
-    choose("learning_rate", peak, "wider networks want less" if adam else "plain SGD wants much")
+    why = "wider networks want less" if adam else "plain SGD wants much"
+    if choose.kept:
+        peak, why = 0.3 * peak, "the weights know something already: the full rate would forget it"
+    choose("learning_rate", peak, why)
     choose("schedule", "cosine" if adam else "plateau", "ends at 0 just when the budget does" if adam else "")
     choose("warmup", 0.02 if adam else 0.0, "the first steps are small" if adam else "SGD needs none")
     choose("ema", 0.0, "the schedule's end does the averaging")

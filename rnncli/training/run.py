@@ -35,9 +35,11 @@ from rnncli.store import (
 from rnncli.text.sources import Source, find_sources
 from rnncli.text.tokenizers.base import Tokenizer
 from rnncli.training.evaluate import WARMUP, Validation, stream_logprob, whole_rows
+from rnncli.training.job import Job
 from rnncli.training.log import LOG, cut_log, figures, write_log
 from rnncli.training.measure import ngram_per_char, whole_tally
 from rnncli.training.memory import parameter_count
+from rnncli.training.plan import Plan
 from rnncli.training.prepare import (
     Prepared,
     RunConfig,
@@ -45,11 +47,9 @@ from rnncli.training.prepare import (
     is_prepared,
     load_prepared,
     prepare,
-    run_dict,
 )
-from rnncli.training.recipe import Plan
 from rnncli.training.state import STATE
-from rnncli.training.trainer import Job, Trainer
+from rnncli.training.trainer import Trainer
 
 FROM_WEIGHTS = "from.safetensors"
 
@@ -80,7 +80,7 @@ class Run:
     @property
     def plan(self) -> Plan:
         """What the run will do, and why."""
-        return self.config.plan()
+        return self.config.plan
 
     def stop(self) -> None:
         """Finish the step, save, and end."""
@@ -171,7 +171,7 @@ class Run:
 
         A run taken up again has what its budget left it; or the new minutes that it was given, counted from now.
         """
-        minutes = self.config.train.minutes
+        minutes = self.plan.train.minutes
         if trainer.total_steps is not None or minutes is None:
             return
         progress = trainer.progress
@@ -182,15 +182,15 @@ class Run:
 
     def _new_trainer(self, prepared: Prepared) -> Trainer:
         run = self.config
-        model = replace(run.model, vocab_size=prepared.tokenizer.vocab_size)
-        train = run.train
-        lines = run.unit == "lines"
+        model = replace(run.plan.model, vocab_size=prepared.tokenizer.vocab_size)
+        train = run.plan.train
+        lines = run.plan.unit == "lines"
         empty = np.zeros(0, np.int64)
         job = Job(
             folder=self.folder / TRAINING,
             model=model,
             train=train,
-            unit=run.unit,
+            unit=run.plan.unit,
             newline_id=prepared.tokenizer.newline_id,
             ids=prepared.ids,
             starts=prepared.starts(prepared.ids) if lines else empty,
@@ -215,7 +215,7 @@ class Run:
 
     def _reserve(self, trainer: Trainer, prepared: Prepared) -> float:
         """Seconds that the end will take: the whole validation text, the last save, the card."""
-        ids, lines = prepared.valid_ids, self.config.unit == "lines"
+        ids, lines = prepared.valid_ids, self.plan.unit == "lines"
         rows = 8 if lines else whole_rows(len(ids), trainer.job.model.cell)
         some, newline = ids[: 256 * rows], prepared.tokenizer.newline_id
         for _ in range(2):
@@ -235,17 +235,17 @@ class Run:
 
     def _config_json(self, prepared: Prepared, metrics: dict[str, Any], status: str) -> dict[str, Any]:
         run = self.config
-        model = replace(run.model, vocab_size=prepared.tokenizer.vocab_size)
+        model = replace(run.plan.model, vocab_size=prepared.tokenizer.vocab_size)
         return {
             "rnncli": __version__,
             "created": run.created,
             "status": status,
-            "unit": run.unit,
-            "tokenizer": to_dict(run.tokenizer),
+            "unit": run.plan.unit,
+            "tokenizer": to_dict(run.plan.tokenizer),
             "parts": [part_config(to_dict(model))],
             "params": parameter_count(model),
             "corpus": describe(run, prepared),
-            "training": run_dict(run),
+            "training": to_dict(run.plan.train),
             "metrics": metrics,
         }
 
@@ -256,10 +256,10 @@ class Run:
         from_arrays(model, stored.arrays)
         # Who interrupts a run does not want to wait for a long text to be read: a part of it has to do.
         hurry = trainer.reason == "interrupted" and len(prepared.valid_ids) > 50_000
-        valid = trainer.validation.tally(model) if hurry else whole_tally(model, prepared, self.config.unit)
+        valid = trainer.validation.tally(model) if hurry else whole_tally(model, prepared, self.plan.unit)
         sample = Validation(
             ids=prepared.ids,
-            starts=prepared.starts(prepared.ids) if self.config.unit == "lines" else None,
+            starts=prepared.starts(prepared.ids) if self.plan.unit == "lines" else None,
             newline_id=prepared.tokenizer.newline_id,
             count_text=prepared.count_text,
             most_tokens=16384,

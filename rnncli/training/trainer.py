@@ -10,20 +10,19 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rnncli.config import ModelConfig, TrainConfig, Unit
 from rnncli.device import Machine
 from rnncli.errors import RnncliError
 from rnncli.nn.model import LanguageModel
 from rnncli.nn.weights import from_arrays, to_arrays
-from rnncli.records import Evaluated, Notice, Saved, StepDone, Tally, TrainEvent, Weights
+from rnncli.records import Evaluated, Notice, Saved, StepDone, TrainEvent
 from rnncli.training.batches import Batch, Lines, Stream
 from rnncli.training.evaluate import Validation
+from rnncli.training.job import Job
 from rnncli.training.learner import Learner, StepResult, new_model
 from rnncli.training.optim import LossScale
 from rnncli.training.schedule import Position, learning_rate
@@ -38,30 +37,6 @@ BAD_STEPS = 10
 MOST_RESTORES = 3
 LOOK_BACK = 5
 """Averaging begins when a validation loss is no better than the best of those this many evaluations ago."""
-
-Ids = NDArray[np.unsignedinteger]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """What a trainer needs of a prepared run."""
-
-    folder: Path
-    """The run's own folder, ``NAME/training``."""
-    model: ModelConfig
-    train: TrainConfig
-    unit: Unit
-    newline_id: int
-    ids: Ids
-    starts: NDArray[np.int64]
-    """Line starts of ``ids``; empty for a stream."""
-    valid_ids: Ids
-    valid_starts: NDArray[np.int64]
-    count_text: Callable[[Ids], Tally]
-    """Words, characters, bytes and lines of the text of ids."""
-    chars_per_token: float | None
-    start_from: Weights | None = None
-    """Stored arrays to begin with instead of fresh weights."""
 
 
 class Trainer:

@@ -1,0 +1,37 @@
+"""What a trainer needs of a prepared run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnncli.config import ModelConfig, TrainConfig, Unit
+from rnncli.records import Tally, Weights
+
+Ids = NDArray[np.unsignedinteger]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A network, how to train it, and the ids to train it on."""
+
+    folder: Path
+    """The run's own folder, ``NAME/training``."""
+    model: ModelConfig
+    train: TrainConfig
+    unit: Unit
+    newline_id: int
+    ids: Ids
+    starts: NDArray[np.int64]
+    """Line starts of ``ids``; empty for a stream."""
+    valid_ids: Ids
+    valid_starts: NDArray[np.int64]
+    count_text: Callable[[Ids], Tally]
+    """Words, characters, bytes and lines of the text of ids."""
+    chars_per_token: float | None
+    start_from: Weights | None = None
+    """Stored arrays to begin with instead of fresh weights."""
