@@ -55,7 +55,8 @@ def measure(name: str, train: str, valid: str, minutes: float, out: Path) -> str
     )
     difference = abs(total["nats_per_char"] - done["valid"]["nats_per_char"])
     return (
-        f"| {name} | {total['nats_per_char']:.4f} | {difference:.0e} | {done['params'] / 1e6:.2f} M | {done['steps']:,} "
+        f"| {name} | {total['nats_per_char']:.4f} | {difference:.0e} | {done['params'] / 1e6:.2f} M "
+        f"| {done['steps']:,} "
         f"| {done['tokens_per_second']:,.0f} | {seconds:.1f} | {speed:.0f} |"
     )
 
