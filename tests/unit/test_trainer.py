@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from rnncli.errors import ModelError, RnncliError
+from rnncli.nn.likelihood import weighted_loss
 from rnncli.nn.weights import to_arrays
 from rnncli.records import Evaluated, Notice, Saved, StepDone, TrainEvent
-from rnncli.training import learner as learner_module
 from rnncli.training.evaluate import Validation
 from rnncli.training.learner import Learner, StepResult, new_model
 from rnncli.training.schedule import Position, learning_rate
@@ -268,12 +268,11 @@ def spoil(monkeypatch: pytest.MonkeyPatch) -> set[int]:
     """Numbers of the losses (from 0, each one that is computed) that come out as NaN."""
     spoiled: set[int] = set()
     counter: Iterator[int] = iter(range(10**9))
-    real = learner_module.weighted_loss
 
     def loss(*tensors: torch.Tensor) -> torch.Tensor:
-        return real(*tensors) * (float("nan") if next(counter) in spoiled else 1.0)
+        return weighted_loss(*tensors) * (float("nan") if next(counter) in spoiled else 1.0)
 
-    monkeypatch.setattr(learner_module, "weighted_loss", loss)
+    monkeypatch.setattr("rnncli.training.learner.weighted_loss", loss)
     return spoiled
 
 
