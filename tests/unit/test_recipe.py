@@ -225,7 +225,7 @@ def test_what_is_given_holds(name: str, corpus: CorpusFacts) -> None:
         extra = {"cell": "rnn"} if name == "activation" else {}
         plan = make_plan(corpus, FAST, {name: value, **extra})
         configs = (plan.corpus, plan.tokenizer, plan.model, plan.train)
-        found = [getattr(config, name) for config in configs if hasattr(config, name)]
+        found = [getattr(c, f.name) for c in configs for f in options_of(type(c)) if f.name == name]
         assert found == [value]
         check(plan, corpus, FAST)
         if name == "unit":
