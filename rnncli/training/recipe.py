@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
 from rnncli.config import (
+    TRAINING_OPTIONS,
     CellName,
     CorpusConfig,
     ModelConfig,
@@ -103,6 +104,8 @@ def _config(kind: type[Any], values: Mapping[str, Any], **extra: Any) -> Any:
 
 
 def _check(given: Mapping[str, Any]) -> None:
+    for kind in TRAINING_OPTIONS:
+        _config(kind, given)
     budgets = [b for b in ("minutes", "steps", "epochs") if given.get(b) is not None]
     if len(budgets) > 1:
         raise ConfigError(f"--{budgets[0]} and --{budgets[1]} exclude each other", hint="Give one budget.")
@@ -245,7 +248,8 @@ def _optimizer(choose: _Chooser, hidden: int) -> None:
     if choose.kept:
         peak, why = 0.3 * peak, "the weights know something already: the full rate would forget it"
     choose("learning_rate", peak, why)
-    choose("schedule", "cosine" if adam else "plateau", "ends at 0 just when the budget does" if adam else "")
+    why = "ends at 0 just when the budget does" if adam else "falls where validation stands still"
+    choose("schedule", "cosine" if adam else "plateau", why)
     choose("warmup", 0.02 if adam else 0.0, "the first steps are small" if adam else "SGD needs none")
     choose("ema", 0.0, "the schedule's end does the averaging")
     choose("weight_decay", 0.05 if adam else 1.2e-6, "keeps unused weights small")

@@ -22,17 +22,19 @@ from rnncli.nn.weights import from_arrays
 from rnncli.records import Done, Evaluated, Notice, TrainEvent
 from rnncli.store import (
     CONFIG,
+    TOKENIZER,
     TRAINING,
-    WEIGHTS,
     Arrays,
     Stored,
     load_arrays,
     open_folder,
     part_config,
+    save_arrays,
     write_config,
     write_weights,
 )
 from rnncli.text.sources import Source, find_sources
+from rnncli.text.tokenizers import TOKENIZERS
 from rnncli.text.tokenizers.base import Tokenizer
 from rnncli.training.evaluate import WARMUP, Validation, stream_logprob, whole_rows
 from rnncli.training.job import Job
@@ -111,9 +113,12 @@ class Run:
             inner.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RnncliError(f"cannot make the folder {inner}: {error.strerror}") from error
-        self.config.save(self.folder)
         if self.source is not None:
-            shutil.copyfile(self.source.folder / WEIGHTS, inner / FROM_WEIGHTS)
+            # From memory: the folder they came from may be the one that is being replaced. Before run.json, so that
+            # a run that can be resumed has them.
+            save_arrays(inner / FROM_WEIGHTS, self.source.arrays)
+            self.source.tokenizer.save(self.folder / TOKENIZER)
+        self.config.save(self.folder)
 
     def _check(self) -> None:
         if self._stopping:
@@ -149,11 +154,9 @@ class Run:
         yield self._finish(trainer, prepared)
 
     def _given_tokenizer(self) -> Tokenizer | None:
-        if self.source is not None:
-            return self.source.tokenizer
-        if self.config.source is not None:
-            return open_folder(Path(self.config.source)).tokenizer
-        return None
+        if self.config.source is None:
+            return None
+        return TOKENIZERS[self.config.tokenizer.kind].load(self.folder / TOKENIZER)
 
     def _take_up(self, trainer: Trainer) -> Iterator[TrainEvent]:
         if trainer.restore():
@@ -211,7 +214,7 @@ class Run:
         path = self.folder / TRAINING / FROM_WEIGHTS
         if not path.exists():
             return None
-        return {name.partition("/")[2]: array for name, array in load_arrays(path).items()}
+        return load_arrays(path)
 
     def _reserve(self, trainer: Trainer, prepared: Prepared) -> float:
         """Seconds that the end will take: the whole validation text, the last save, the card."""

@@ -30,7 +30,10 @@ class Progress:
     """Seconds of the training budget that are used."""
     total: float | None = None
     """Seconds of training that the budget allows, where time is the budget; fixed when the run first starts."""
-    evaluations: int = 0
+    marks: int = 0
+    """Of the shares of a clocked budget at which to evaluate, how many were passed at the last evaluation."""
+    evaluated: int = -1
+    """The step of the last evaluation."""
     best: float | None = None
     """Validation loss of the best weights so far, nats per token."""
     best_step: int = 0

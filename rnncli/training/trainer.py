@@ -70,7 +70,7 @@ class Trainer:
             count_text=job.count_text,
         )
         self._since = self._saved_at = self.now()
-        self._last_evaluated = self._last_saved = -1
+        self._last_saved = -1
 
     def _fresh(self) -> Learner:
         model = new_model(self.job.model, self.job.train.seed)
@@ -115,6 +115,8 @@ class Trainer:
     def run(self) -> Iterator[TrainEvent]:
         """Train to the end of the budget. The last records are an ``Evaluated`` and a ``Saved``."""
         self._since = self._saved_at = self.now()
+        # A run that was given more time has marks before it again.
+        self.progress = replace(self.progress, marks=min(self.progress.marks, self._marks()))
         bad = 0
         while not self._finished():
             result, event = self._step()
@@ -129,12 +131,14 @@ class Trainer:
             elif self.now() - self._saved_at > SAVE_SECONDS:
                 yield self._save()
         if self.progress.best is None:
-            first = self._evaluate()
+            before, first = self.progress, self._evaluate()
             yield first
             if not first.best:
                 raise RnncliError("training diverged: no finite validation loss", hint=self._calmer())
+            if self.stopping:  # an uninterrupted run would not have looked here
+                self.progress = replace(before, best_step=first.step)
             yield self._save()
-        elif not (self.stopping or self._last_evaluated == self.progress.step):
+        elif not (self.stopping or self.progress.evaluated == self.progress.step):
             yield self._evaluate()
             yield self._save()
         elif self._last_saved != self.progress.step:
@@ -169,8 +173,10 @@ class Trainer:
         total, every = self.total_steps, self.job.train.eval_every
         if total is not None:
             return self.progress.step == total or (bool(every) and self.progress.step % every == 0)
-        done = sum(self.share() >= mark for mark in EVALUATIONS[:-1])
-        return done > min(self.progress.evaluations, len(EVALUATIONS) - 1)
+        return self._marks() > self.progress.marks
+
+    def _marks(self) -> int:
+        return sum(self.share() >= mark for mark in EVALUATIONS[:-1])
 
     # -- what it does
 
@@ -227,13 +233,12 @@ class Trainer:
                 f"training diverged: {BAD_STEPS} steps in a row without a finite loss, {restores} times over",
                 hint=self._calmer(),
             )
-        spent, steps, total = self._spent(), self.progress.step, self.progress.total
+        # The clock and what was counted do not go back: the budget is what it is.
+        kept = {name: getattr(self.progress, name) for name in ("total", "step", "skipped", "tokens")}
+        kept["spent"] = self._spent()
         if not self.restore():
             self.learner, self.progress = self._fresh(), Progress()
-        # The clock and the step count do not go back: the budget is what it is.
-        self.progress = replace(
-            self.progress, restores=restores, rate_scale=rate_scale, spent=spent, total=total, step=steps
-        )
+        self.progress = replace(self.progress, restores=restores, rate_scale=rate_scale, **kept)
         self._since = self.now()
         return Notice(
             message=f"{BAD_STEPS} steps without a finite loss: going on from the last good state at half the rate"
@@ -254,14 +259,14 @@ class Trainer:
             self.learner.average.trigger()
         self.progress = replace(
             old,
-            evaluations=old.evaluations + 1,
+            marks=self._marks(),
+            evaluated=old.step,
             best=loss if best else old.best,
             best_step=old.step if best else old.best_step,
             since_best=0 if best else old.since_best + 1,
             plateaus=old.plateaus + (not best),
             recent=(*old.recent, loss)[-64:],
         )
-        self._last_evaluated = old.step
         return Evaluated(
             step=old.step,
             valid=valid,

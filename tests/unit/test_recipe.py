@@ -1,0 +1,313 @@
+"""The recipe: sane for any corpus and budget, obedient to what is given, and clear about what cannot be."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rnncli.config import (
+    TRAINING_OPTIONS,
+    ActivationName,
+    CellName,
+    OptimizerName,
+    ScheduleName,
+    TokenizerKind,
+    options_of,
+    validate,
+)
+from rnncli.device import Machine
+from rnncli.errors import ConfigError, DeviceError
+from rnncli.text.survey import CorpusFacts
+from rnncli.training.memory import memory_needed
+from rnncli.training.recipe import DEFAULT_MINUTES, Plan, make_plan
+from tests.nets import MACHINE
+
+FAST = dataclasses.replace(MACHINE, threads=2, fast_bf16=True)
+GPU = dataclasses.replace(MACHINE, kind="cuda", threads=16, fast_bf16=True, memory=80 << 30)
+
+
+def facts(chars: int = 1_000_000, **changes: Any) -> CorpusFacts:
+    """English prose in paragraphs of 400 characters, unless told otherwise."""
+    lines = max(1, chars // 200)
+    words = max(1, chars // 6)
+    prose: dict[str, Any] = {
+        "documents": 1,
+        "document_chars": (chars,),
+        "bytes": chars,
+        "chars": chars,
+        "lines": lines,
+        "blank_lines": lines // 2,
+        "longest_line": 1000,
+        "mean_line": 400.0,
+        "median_line": 380,
+        "p95_line": 900,
+        "words": words,
+        "distinct_words": min(words, round(30 * words**0.5)),
+        "sampled_words": words,
+        "distinct_chars": min(chars, 80),
+        "ends_sentence": 0.9,
+        "ends_open": 0.02,
+        "continued": 0.05,
+        "indented": 0.0,
+        "duplicates": 0.0,
+        "fingerprint": "0" * 64,
+        "seconds": 0.1,
+    }
+    return CorpusFacts(**{**prose, **changes})
+
+
+def names(lines: int = 20_000, length: int = 7) -> CorpusFacts:
+    """One word a line, hardly any twice."""
+    return facts(
+        lines * (length + 1),
+        lines=lines,
+        blank_lines=0,
+        longest_line=2 * length,
+        mean_line=float(length),
+        median_line=length,
+        p95_line=length + 4,
+        words=lines,
+        distinct_words=lines,
+        sampled_words=lines,
+        distinct_chars=27,
+        ends_sentence=0.0,
+        ends_open=0.0,
+        continued=0.0,
+    )
+
+
+def check(plan: Plan, corpus: CorpusFacts, machine: Machine) -> None:
+    """What must hold for any plan."""
+    for config in (plan.corpus, plan.tokenizer, plan.model, plan.train):
+        validate(config)
+    assert plan.model.vocab_size >= 1
+    assert 0 < plan.share <= 1
+    assert 0 < plan.valid_fraction < 1
+    assert plan.train.precision in ("fp32", "bf16", "fp16")
+    assert memory_needed(plan.model, plan.train) <= machine.memory
+    settings = [setting.name for setting in plan.settings]
+    assert len(set(settings)) == len(settings)
+    assert all(setting.value and setting.why for setting in plan.settings), plan.settings
+    assert list(plan.as_dict()) == settings
+    # At least one batch's worth of text for every row.
+    tokens_at_most = max(corpus.bytes, corpus.chars)
+    assert plan.train.batch_size == 1 or plan.train.batch_size <= tokens_at_most
+
+
+MACHINES = st.builds(
+    Machine,
+    kind=st.sampled_from(["cpu", "cuda"]),
+    name=st.just("some"),
+    threads=st.integers(1, 128),
+    memory=st.integers(4 << 30, 1 << 40),
+    fast_bf16=st.booleans(),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    chars=st.floats(3, 11).map(lambda x: round(10**x)),
+    minutes=st.floats(-1, 4).map(lambda x: 10**x),
+    kind=st.sampled_from(get_args(TokenizerKind)),
+    cell=st.sampled_from(get_args(CellName)),
+    lines=st.booleans(),
+    bytes_a_char=st.floats(1, 4),
+    distinct=st.integers(1, 20_000),
+    machine=MACHINES,
+)
+def test_any_corpus_and_budget_gives_a_sane_plan(
+    chars: int,
+    minutes: float,
+    kind: str,
+    cell: str,
+    lines: bool,
+    bytes_a_char: float,
+    distinct: int,
+    machine: Machine,
+) -> None:
+    """1 kB to 100 GB, 6 seconds to a week, any tokenizer, cell and machine of 4 GB and more."""
+    corpus = names(max(20, chars // 8)) if lines else facts(chars)
+    corpus = dataclasses.replace(
+        corpus, bytes=round(corpus.chars * bytes_a_char), distinct_chars=min(distinct, corpus.chars)
+    )
+    plan = make_plan(corpus, machine, {"minutes": minutes, "kind": kind, "cell": cell})
+    check(plan, corpus, machine)
+    assert plan.unit == ("lines" if lines else "stream")
+    assert plan.train.minutes == minutes
+    assert 64 <= plan.model.hidden_size <= 2048
+    assert 16 <= plan.train.bptt <= 256
+    assert plan.train.batch_size <= 512
+    assert 1e-4 <= plan.train.learning_rate <= 4e-3
+    assert 0 <= plan.model.dropout <= 0.5
+    assert plan.tokenizer.vocab_size <= 50_000
+
+
+def test_without_a_budget_it_is_five_minutes() -> None:
+    plan = make_plan(facts(), FAST, {})
+    assert plan.train.minutes == DEFAULT_MINUTES == 5
+    assert (plan.train.steps, plan.train.epochs) == (None, None)
+    check(plan, facts(), FAST)
+
+
+@pytest.mark.parametrize("budget", [{"steps": 100}, {"epochs": 2.5}, {"minutes": 0.5}])
+def test_one_budget_is_kept_and_no_other_is_made_up(budget: dict[str, Any]) -> None:
+    plan = make_plan(facts(), FAST, budget)
+    found = {name: getattr(plan.train, name) for name in ("minutes", "steps", "epochs")}
+    assert found == {"minutes": None, "steps": None, "epochs": None, **budget}
+
+
+def test_more_time_and_more_text_make_no_smaller_network() -> None:
+    by_time = [make_plan(facts(), FAST, {"minutes": m}).model.hidden_size for m in (0.5, 2, 10, 60)]
+    assert by_time == sorted(by_time)
+    assert by_time[0] < by_time[-1]
+    by_text = [make_plan(facts(10**n), FAST, {}).tokenizer.vocab_size for n in (4, 5, 6, 7)]
+    assert by_text == sorted(by_text)
+    assert by_text[0] < by_text[-1]
+
+
+def test_text_that_is_seen_often_is_dropped_more() -> None:
+    seldom, often = (make_plan(facts(chars), FAST, {}).model for chars in (10**8, 10**5))
+    assert often.dropout > seldom.dropout
+    assert often.input_dropout > seldom.input_dropout
+    assert often.recurrent_dropout > seldom.recurrent_dropout
+
+
+GIVEN: dict[str, tuple[Any, ...]] = {
+    "minutes": (0.5, 600.0),
+    "steps": (1, 10**6),
+    "epochs": (0.1, 50.0),
+    "batch_size": (1, 300),
+    "bptt": (1, 500),
+    "learning_rate": (1e-5, 30.0),
+    "warmup": (0.0, 0.5),
+    "optimizer": get_args(OptimizerName),
+    "ema": (0.0, 0.99),
+    "schedule": get_args(ScheduleName),
+    "decay_rate": (0.1, 1.0),
+    "decay_steps": (0, 1000),
+    "staircase": (True, False),
+    "clip_norm": (0.0, 5.0),
+    "weight_decay": (0.0, 0.5),
+    "patience": (0, 7),
+    "precision": ("fp32", "bf16"),
+    "seed": (0, 12345),
+    "kind": get_args(TokenizerKind),
+    "vocab_size": (300, 3000),
+    "lowercase": (True, False),
+    "encoding": ("utf-8", "latin-1"),
+    "unit": ("stream", "lines"),
+    "valid": ("0.2", "valid.txt"),
+    "cell": get_args(CellName),
+    "activation": get_args(ActivationName),
+    "layers": (1, 4),
+    "hidden_size": (1, 999),
+    "embedding_size": (1, 777),
+    "tie": (True, False),
+    "dropout": (0.0, 0.7),
+    "input_dropout": (0.0, 0.7),
+    "recurrent_dropout": (0.0, 0.7),
+    "embedding_dropout": (0.0, 0.7),
+}
+
+
+def test_every_option_is_tried_below() -> None:
+    assert set(GIVEN) == {field.name for kind in TRAINING_OPTIONS for field in options_of(kind)}
+
+
+@pytest.mark.parametrize("name", GIVEN)
+@pytest.mark.parametrize("corpus", [facts(), names()], ids=["stream", "lines"])
+def test_what_is_given_holds(name: str, corpus: CorpusFacts) -> None:
+    for value in GIVEN[name]:
+        extra = {"cell": "rnn"} if name == "activation" else {}
+        plan = make_plan(corpus, FAST, {name: value, **extra})
+        configs = (plan.corpus, plan.tokenizer, plan.model, plan.train)
+        found = [getattr(c, f.name) for c in configs for f in options_of(type(c)) if f.name == name]
+        assert found == [value]
+        check(plan, corpus, FAST)
+        if name == "unit":
+            assert plan.unit == value
+
+
+def test_a_given_fraction_is_held_out() -> None:
+    assert make_plan(facts(), FAST, {"valid": "0.25"}).valid_fraction == 0.25
+    assert make_plan(facts(10**5), FAST, {}).valid_fraction == 0.1
+    assert make_plan(facts(10**8), FAST, {}).valid_fraction == pytest.approx(0.003)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"minutes": 1.0, "steps": 5},
+        {"steps": 5, "epochs": 1.0},
+        {"minutes": 1.0, "epochs": 1.0},
+        {"activation": "relu"},
+        {"activation": "relu", "cell": "gru"},
+        {"ema": 0.9, "optimizer": "asgd"},
+        {"hidden_size": 0},
+        {"hidden_size": 10**6},
+        {"layers": 33},
+        {"dropout": 1.0},
+        {"learning_rate": float("nan")},
+        {"learning_rate": -1.0},
+        {"minutes": 0.0},
+        {"steps": 0},
+        {"clip_norm": -1.0},
+        {"schedule": "sawtooth"},
+        {"cell": "transformer"},
+        {"seed": -1},
+    ],
+)
+def test_what_cannot_be_is_one_clear_line(given: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        make_plan(facts(), FAST, given)
+    assert "--" in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize("given", [{"hidden_size": 30_000}, {"batch_size": 60_000, "bptt": 60_000}])
+def test_what_does_not_fit_says_what_it_needs(given: dict[str, Any]) -> None:
+    with pytest.raises(DeviceError, match="GB") as caught:
+        make_plan(facts(), FAST, given)
+    assert "--hidden-size" in str(caught.value.hint)
+
+
+def test_fp16_is_for_gpus() -> None:
+    with pytest.raises(DeviceError, match="fp16"):
+        make_plan(facts(), FAST, {"precision": "fp16"})
+    assert make_plan(facts(), GPU, {"precision": "fp16"}).train.precision == "fp16"
+
+
+def test_precision_is_the_machines_fast_one() -> None:
+    assert make_plan(facts(), FAST, {}).train.precision == "bf16"
+    assert make_plan(facts(), MACHINE, {}).train.precision == "fp32"
+
+
+def test_lines_and_streams() -> None:
+    stream, lines = make_plan(facts(), FAST, {}), make_plan(names(), FAST, {})
+    assert (stream.unit, lines.unit) == ("stream", "lines")
+    # Names hardly repeat, their letters do: no words are kept, and a window holds a whole name.
+    assert (lines.tokenizer.kind, lines.tokenizer.vocab_size) == ("hybrid", 0)
+    assert lines.train.bptt >= 12
+    assert lines.train.batch_size > stream.train.batch_size
+    assert make_plan(names(), FAST, {"unit": "stream"}).unit == "stream"
+    assert make_plan(facts(), FAST, {"unit": "lines"}).unit == "lines"
+
+
+def test_a_corpus_too_large_to_prepare_is_used_in_part_and_says_so() -> None:
+    large = facts(10**9)
+    plan = make_plan(large, FAST, {"minutes": 5.0})
+    assert 0 < plan.share < 1
+    assert "share" in plan.as_dict()
+    assert make_plan(large, FAST, {"minutes": 50_000.0}).share == 1
+    assert make_plan(large, FAST, {"steps": 100}).share == 1
+    assert "share" not in make_plan(facts(), FAST, {}).as_dict()
+
+
+def test_two_words_are_enough_for_a_plan() -> None:
+    tiny = facts(10, lines=1, blank_lines=0, words=2, distinct_words=2, sampled_words=2, distinct_chars=6)
+    for kind in get_args(TokenizerKind):
+        check(make_plan(tiny, FAST, {"kind": kind}), tiny, FAST)
