@@ -156,7 +156,7 @@ class Run:
     def _given_tokenizer(self) -> Tokenizer | None:
         if self.config.source is None:
             return None
-        return TOKENIZERS[self.config.tokenizer.kind].load(self.folder / TOKENIZER)
+        return TOKENIZERS[self.config.plan.tokenizer.kind].load(self.folder / TOKENIZER)
 
     def _take_up(self, trainer: Trainer) -> Iterator[TrainEvent]:
         if trainer.restore():

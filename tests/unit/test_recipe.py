@@ -23,7 +23,8 @@ from rnncli.device import Machine
 from rnncli.errors import ConfigError, DeviceError
 from rnncli.text.survey import CorpusFacts
 from rnncli.training.memory import memory_needed
-from rnncli.training.recipe import DEFAULT_MINUTES, Plan, make_plan
+from rnncli.training.plan import Plan
+from rnncli.training.recipe import DEFAULT_MINUTES, make_plan
 from tests.nets import MACHINE
 
 FAST = dataclasses.replace(MACHINE, threads=2, fast_bf16=True)

@@ -16,10 +16,11 @@ from rnncli.nn.likelihood import weighted_loss
 from rnncli.nn.weights import to_arrays
 from rnncli.records import Evaluated, Notice, Saved, StepDone, TrainEvent
 from rnncli.training.evaluate import Validation
+from rnncli.training.job import Job
 from rnncli.training.learner import Learner, StepResult, new_model
 from rnncli.training.schedule import Position, learning_rate
 from rnncli.training.state import STATE, load_state
-from rnncli.training.trainer import BAD_STEPS, EVALUATIONS, LOOK_BACK, MOST_RESTORES, SAVE_SECONDS, Job, Trainer
+from rnncli.training.trainer import BAD_STEPS, EVALUATIONS, LOOK_BACK, MOST_RESTORES, SAVE_SECONDS, Trainer
 from tests.nets import MACHINE, config_of, job
 
 E = TypeVar("E")
