@@ -24,7 +24,7 @@ SENTENCES = (
     "The function returns a spoon of the names that it was given.",
     "Knead the dough until it is smooth, then let it rest.",
 )
-COLUMNS = 92
+COLUMNS = 104
 
 
 def main() -> None:
