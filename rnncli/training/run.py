@@ -104,6 +104,8 @@ class Run:
             if fresh and not stopped and not (self.folder / CONFIG).exists():
                 shutil.rmtree(self.folder, ignore_errors=True)
             raise
+        finally:
+            torch.set_flush_denormal(False)  # it would hold for whatever else this process does
 
     def _make_folder(self) -> None:
         if self.overwrite and self.folder.exists():
