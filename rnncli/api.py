@@ -77,12 +77,12 @@ class Run:
 
     def events(self) -> Iterable[TrainEvent]:
         """Train; the last record is a Done. After it the model folder is whole, its card included."""
-        self._inner = self._make()
+        inner = self._inner = self._make()
         if self._stopped:
-            self._inner.stop()
-        for event in self._inner.events():
+            inner.stop()
+        for event in inner.events():
             if isinstance(event, Done):
-                write_card(self.folder)
+                write_card(self.folder, inner.machine.threads)
             yield event
 
 
@@ -99,7 +99,7 @@ def open_run(request: TrainRequest) -> Run:
     plan = make_plan(facts, machine, {**kept, **request.given}, kept=kept.keys())
     corpora = tuple(c if c == "-" else str(Path(c).absolute()) for c in request.corpora)
     from_folder = str(source.folder.absolute()) if source is not None else None
-    config = RunConfig.of(plan, facts, corpora=corpora, source=from_folder)
+    config = RunConfig.of(plan, facts, machine, corpora=corpora, source=from_folder)
     notices = (f"left out, as it is no text: {', '.join(skipped[:5])}",) if skipped else ()
 
     def make() -> TrainingRun:
@@ -155,7 +155,9 @@ def resume_run(name: str, given: Mapping[str, Any], *, device: Device = "auto", 
     if budget:
         train = validate(replace(train, **{**dict.fromkeys(RESUMABLE), **budget}))
         config = replace(config, plan=replace(config.plan, train=train))
-    machine = find_machine(device, threads)
+    machine = find_machine(
+        config.device if device == "auto" else device, config.threads if threads is None else threads
+    )
 
     def make() -> TrainingRun:
         from rnncli.training.run import Run as TrainingRun
@@ -264,9 +266,9 @@ def train(*corpora: str | Path, name: str | None = None, out: str | Path | None 
 CARD_SAMPLES = 3
 
 
-def write_card(folder: Path) -> None:
+def write_card(folder: Path, threads: int) -> None:
     """Give a finished model its README.md: what it was trained on, how well it does, three samples."""
-    model = load(folder, device="cpu")
+    model = load(folder, device="cpu", threads=threads)
     config = SampleConfig(max_tokens=60, seed=1, count=CARD_SAMPLES)
     samples = [sample.text for sample in model.sampler.samples([""], config)]
     write_bytes(folder / CARD, model_card(model.name, model.config, samples).encode("utf-8", "replace"))

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnncli.config import CorpusConfig, ModelConfig, TokenizerConfig, TrainConfig, from_dict
-from rnncli.errors import ModelError, RnncliError
+from rnncli.config import CorpusConfig, Device, ModelConfig, TokenizerConfig, TrainConfig, from_dict
+from rnncli.device import Machine
+from rnncli.errors import ConfigError, ModelError, RnncliError
 from rnncli.records import Setting, Tally
 from rnncli.store import TOKENIZER, TRAINING, read_json, write_json
 from rnncli.text.escapes import bytes_of
@@ -49,12 +50,26 @@ class RunConfig:
     facts: CorpusFacts
     source: str | None = None
     """The model that the weights and the tokenizer come from."""
+    device: Device = "auto"
+    threads: int | None = None
+    """What it runs on: another number of threads adds up in another order, and gives other bits."""
 
     @classmethod
-    def of(cls, plan: Plan, facts: CorpusFacts, *, corpora: tuple[str, ...], source: str | None) -> RunConfig:
+    def of(
+        cls, plan: Plan, facts: CorpusFacts, machine: Machine, *, corpora: tuple[str, ...], source: str | None
+    ) -> RunConfig:
         """The run that a plan describes, created now."""
         created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        return cls(corpora=corpora, created=created, plan=plan, facts=facts, source=source)
+        device: Device = "cpu" if machine.kind == "cpu" else "auto"
+        return cls(
+            corpora=corpora,
+            created=created,
+            plan=plan,
+            facts=facts,
+            source=source,
+            device=device,
+            threads=machine.threads,
+        )
 
     def save(self, folder: Path) -> None:
         """Write run.json into a model folder's training/."""
@@ -77,7 +92,7 @@ class RunConfig:
             facts["document_chars"] = tuple(facts["document_chars"])
             values |= {"plan": Plan(**plan), "facts": CorpusFacts(**facts), "corpora": tuple(values["corpora"])}
             return cls(**values)
-        except (KeyError, TypeError, AttributeError) as error:
+        except (ConfigError, KeyError, TypeError, AttributeError) as error:
             raise ModelError(f"{path} is altered: {error}", hint="Train again with --overwrite.") from error
 
 

@@ -104,7 +104,7 @@ def run_through(corpus: Path, folder: Path, **given: Any) -> Whole:
 
 
 def resume(folder: Path, **given: Any) -> list[TrainEvent]:
-    return list(resume_run(str(folder), given, device="cpu", threads=1).events())
+    return list(resume_run(str(folder), given).events())
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -154,7 +154,7 @@ def test_stopping_again_and_again_changes_nothing(kind: str, corpus: Path, tmp_p
         assert isinstance(done, Done)
         assert (done.reason, done.steps) == (("interrupted", stop) if stop else ("steps", STEPS))
         found += events
-        run = resume_run(str(folder), {}, device="cpu", threads=1)
+        run = resume_run(str(folder), {})
     assert steps(found) == steps(whole)
     # A stop before the first look has one of its own, to leave a model behind.
     marks = [look[0] for look in looks(whole)]
@@ -170,6 +170,18 @@ def test_two_runs_are_the_same_and_another_seed_is_another(corpus: Path, tmp_pat
         prints.append(sha256(tmp_path / name / WEIGHTS))
     assert prints[0] == prints[1]
     assert prints[0] != prints[2]
+
+
+def test_a_resumed_run_has_the_threads_it_had(corpus: Path, tmp_path: Path) -> None:
+    """Another number of them adds up in another order."""
+    wanted = TrainRequest(**{**vars(request(corpus, tmp_path / "run", steps=2)), "threads": 3})
+    for _ in open_run(wanted).events():
+        pass
+    for given, expected, steps_now in ((None, 3, 4), (2, 2, 6)):
+        torch.set_num_threads(1)
+        run = resume_run(str(tmp_path / "run"), {"steps": steps_now}, threads=given)
+        found = {torch.get_num_threads() for event in run.events() if isinstance(event, StepDone)}
+        assert found == {expected}
 
 
 def test_a_run_that_died_while_its_text_was_prepared_starts_anew(corpus: Path, tmp_path: Path) -> None:
@@ -243,14 +255,21 @@ def test_two_budgets_for_a_resume_are_refused(finished: Path) -> None:
         resume_run(str(finished), {"steps": 50, "minutes": 1.0})
 
 
-@pytest.mark.parametrize("harm", ["missing", "empty", "another", "newer"])
+@pytest.mark.parametrize("harm", ["missing", "empty", "another", "newer", "altered"])
 def test_a_resume_without_a_run_is_refused(finished: Path, harm: str) -> None:
     path = finished / TRAINING / "run.json"
     text = path.read_text()
     if harm == "missing":
         path.unlink()
     else:
-        path.write_text({"empty": "", "another": "{}", "newer": text.replace('"format": 1', '"format": 2')}[harm])
+        harmed = {
+            "empty": "",
+            "another": "{}",
+            "newer": text.replace('"format": 1', '"format": 2'),
+            "altered": text.replace('"hidden_size": 12', '"hidden_size": "12"'),
+        }[harm]
+        assert harmed != text
+        path.write_text(harmed)
     with pytest.raises(ModelError, match=r"run\.json"):
         resume_run(str(finished), {})
 
