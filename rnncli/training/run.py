@@ -33,6 +33,7 @@ from rnncli.store import (
     write_config,
     write_weights,
 )
+from rnncli.text.files import remove_leftovers
 from rnncli.text.sources import Source, find_sources
 from rnncli.text.tokenizers import TOKENIZERS
 from rnncli.text.tokenizers.base import Tokenizer
@@ -131,6 +132,8 @@ class Run:
         # A training needs many small buffers again and again; flushing denormals costs nothing and saves stalls.
         torch.set_flush_denormal(True)
         run = self.config
+        for folder in (self.folder, self.folder / TRAINING):
+            remove_leftovers(folder)
         if is_prepared(self.folder):
             prepared = load_prepared(self.folder, run)
         else:
