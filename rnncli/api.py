@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,13 +26,13 @@ from rnncli.config import (
 from rnncli.device import find_machine
 from rnncli.errors import ConfigError
 from rnncli.formats.card import model_card
-from rnncli.records import Done, Sample, TextScore, TrainEvent
+from rnncli.records import Done, Sample, Setting, TextScore, TrainEvent
 from rnncli.store import CARD, TRAINING, Stored, open_folder, write_bytes
 from rnncli.text.read import check_encoding
 from rnncli.text.sources import find_sources
 from rnncli.text.survey import survey
 from rnncli.training.plan import Plan
-from rnncli.training.prepare import RunConfig
+from rnncli.training.prepare import RunConfig, part_corpus
 from rnncli.training.recipe import make_plan
 
 __all__ = ["Model", "Plan", "Run", "TrainRequest", "load", "open_run", "resume_run", "train"]
@@ -59,6 +60,8 @@ class TrainRequest:
     device: Device = "auto"
     threads: int | None = None
     from_model: str | None = None
+    started: float | None = None
+    """When the time budget began, by time.monotonic(); without it, when the corpus is first looked at."""
 
 
 class Run:
@@ -75,6 +78,11 @@ class Run:
         if self._inner is not None:
             self._inner.stop()
 
+    @property
+    def saving(self) -> bool:
+        """Whether a stop would save something: the text is prepared."""
+        return self._inner is not None and self._inner.saving
+
     def events(self) -> Iterable[TrainEvent]:
         """Train; the last record is a Done. After it the model folder is whole, its card included."""
         inner = self._inner = self._make()
@@ -88,6 +96,7 @@ class Run:
 
 def open_run(request: TrainRequest) -> Run:
     """Look at the corpus and make the plan. Nothing is written yet, and torch is not imported."""
+    started = time.monotonic() if request.started is None else request.started
     folder = library.new_folder(request.corpora, name=request.name, out=request.out, overwrite=request.overwrite)
     machine = find_machine(request.device, request.threads)
     encoding = check_encoding(request.given.get("encoding", "utf-8"))
@@ -96,10 +105,14 @@ def open_run(request: TrainRequest) -> Run:
     facts = survey(sources, encoding)
     source = open_folder(library.resolve(request.from_model)) if request.from_model is not None else None
     kept = {} if source is None else _kept_from(source, request.given)
-    plan = make_plan(facts, machine, {**kept, **request.given}, kept=kept.keys())
-    corpora = tuple(c if c == "-" else str(Path(c).absolute()) for c in request.corpora)
+    plan = make_plan(facts, machine, {**kept, **_at_home(request.given)}, kept=kept.keys())
+    parts = part_corpus(sources, plan, facts)
+    why = "as you said" if "valid" in request.given else "held out of the text, never trained on"
+    plan = replace(plan, settings=(*plan.settings, Setting(name="validation", value=parts.how, why=why)))
     from_folder = str(source.folder.absolute()) if source is not None else None
-    config = RunConfig.of(plan, facts, machine, corpora=corpora, source=from_folder)
+    config = RunConfig.of(
+        plan, facts, machine, corpora=tuple(_absolute(c) for c in request.corpora), source=from_folder
+    )
     notices = (f"left out, as it is no text: {', '.join(skipped[:5])}",) if skipped else ()
 
     def make() -> TrainingRun:
@@ -110,13 +123,35 @@ def open_run(request: TrainRequest) -> Run:
             config,
             machine,
             resume=False,
+            started=started,
             overwrite=request.overwrite,
             source=source,
             notices=notices,
-            sources=sources,
+            parts=parts,
         )
 
     return Run(folder, plan, make)
+
+
+def _absolute(path: str) -> str:
+    """A path that a resume from another folder still finds; - stays what it is."""
+    return path if path == "-" else str(Path(path).absolute())
+
+
+def _at_home(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings, a validation file among them by its absolute path."""
+    valid = given.get("valid")
+    if valid is None or _is_number(valid):
+        return dict(given)
+    return {**given, "valid": _absolute(valid)}
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _kept_from(source: Stored, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,8 +170,19 @@ def _kept_from(source: Stored, given: Mapping[str, Any]) -> dict[str, Any]:
 RESUMABLE = ("minutes", "steps", "epochs")
 
 
-def resume_run(name: str, given: Mapping[str, Any], *, device: Device = "auto", threads: int | None = None) -> Run:
-    """Go on with a run, given by its name or folder, from its last save."""
+def resume_run(
+    name: str,
+    given: Mapping[str, Any],
+    *,
+    device: Device = "auto",
+    threads: int | None = None,
+    started: float | None = None,
+) -> Run:
+    """Go on with a run, given by its name or folder, from its last save.
+
+    New ``minutes`` are counted from ``started``, or now; new ``steps`` and ``epochs`` are the whole run's.
+    """
+    begun = time.monotonic() if started is None else started
     folder = Path(name) if (Path(name) / TRAINING).is_dir() else library.MODELS / name
     if not folder.is_dir():
         folder = library.resolve(name)
@@ -154,7 +200,7 @@ def resume_run(name: str, given: Mapping[str, Any], *, device: Device = "auto", 
         raise ConfigError("--minutes, --steps and --epochs exclude each other", hint="Give one budget.")
     if budget:
         train = validate(replace(train, **{**dict.fromkeys(RESUMABLE), **budget}))
-        config = replace(config, plan=replace(config.plan, train=train))
+        config = replace(config, plan=_with_budget(replace(config.plan, train=train), budget))
     machine = find_machine(
         config.device if device == "auto" else device, config.threads if threads is None else threads
     )
@@ -162,13 +208,17 @@ def resume_run(name: str, given: Mapping[str, Any], *, device: Device = "auto", 
     def make() -> TrainingRun:
         from rnncli.training.run import Run as TrainingRun
 
-        run = TrainingRun(folder, config, machine, resume=True)
-        run.more_minutes = budget.get("minutes")
-        if budget:
-            config.save(folder)
-        return run
+        return TrainingRun(folder, config, machine, resume=True, started=begun, budget=budget)
 
     return Run(folder, config.plan, make)
+
+
+def _with_budget(plan: Plan, budget: Mapping[str, Any]) -> Plan:
+    """The plan, telling of its new budget."""
+    [(unit, value)] = budget.items()
+    why = "as you said, from now on" if unit == "minutes" else "as you said, in all"
+    new = Setting(name="budget", value=f"{value:g} {unit}", why=why)
+    return replace(plan, settings=tuple(new if s.name == "budget" else s for s in plan.settings))
 
 
 def _configs(config: RunConfig) -> tuple[Any, ...]:

@@ -158,7 +158,8 @@ class Setting:
     """One line of a plan: a setting, its value and why."""
 
     name: str
-    value: str
+    """As the config classes name it, or a word for what is no option."""
+    value: str | int | float | bool
     why: str
 
 

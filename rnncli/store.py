@@ -123,7 +123,10 @@ def write_weights(folder: Path, arrays: Arrays, config: Mapping[str, Any]) -> No
 def write_config(folder: Path, config: Mapping[str, Any]) -> None:
     """Rename config.json into place, with the fingerprints of what lies beside it."""
     old = folder / CONFIG
-    generation = read_json(old).get("generation", 0) + 1 if old.exists() else 1
+    try:
+        generation = read_json(old).get("generation", 0) + 1 if old.exists() else 1
+    except ModelError:  # it is being mended
+        generation = 1
     prints = {name: sha256(folder / name) for name in (TOKENIZER, WEIGHTS)}
     write_json(old, {"format": FORMAT, **config, "generation": generation, "fingerprints": prints})
 

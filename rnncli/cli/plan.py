@@ -14,7 +14,7 @@ from rnncli.records import Setting
 def plan_table(settings: Sequence[Setting], *, color: bool, columns: int | None = None) -> str:
     """Name, value and reason of each setting, aligned; long reasons go on below themselves."""
     total = columns or shutil.get_terminal_size((100, 24)).columns
-    rows = [(one_line(s.name), one_line(s.value), one_line(s.why)) for s in settings]
+    rows = [(one_line(s.name.replace("_", " ")), one_line(_shown(s.value)), one_line(s.why)) for s in settings]
     names = max((width(row[0]) for row in rows), default=0)
     values = min(max((width(row[1]) for row in rows), default=0), max(20, total // 3))
     left = names + values + 4
@@ -29,3 +29,9 @@ def plan_table(settings: Sequence[Setting], *, color: bool, columns: int | None 
         lines.append(line.rstrip())
         lines += [" " * left + more for more in reasons[1:]]
     return "\n".join(lines) + "\n"
+
+
+def _shown(value: str | int | float | bool) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value

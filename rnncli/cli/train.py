@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rnncli import STARTED
 from rnncli.cli.options import DebugOption, DeviceOption, QuietOption, ThreadsOption, config_options
 from rnncli.cli.terminal import say_waiting
 from rnncli.config import TRAINING_OPTIONS, Device, options_of, validate
@@ -113,6 +114,7 @@ def _open(
         device=device,
         threads=threads,
         from_model=from_model,
+        started=STARTED,
     )
     return open_run(request)
 
@@ -125,4 +127,4 @@ def _resume(
         raise ConfigError(f"{', '.join(wrong)} cannot be given with --resume", hint="The run knows its own.")
     from rnncli.api import resume_run
 
-    return resume_run(name, given, device=device, threads=threads)
+    return resume_run(name, given, device=device, threads=threads, started=STARTED)

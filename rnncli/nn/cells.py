@@ -97,7 +97,12 @@ class RecurrentLayer(nn.Module):
             return y, (y[:, -1],)
         hx = tuple(array.unsqueeze(0) for array in state)
         given = hx if self.cell == "lstm" else hx[0]
-        weights = (self.W, R, self.B[0], self.B[1])
+        weights: tuple[Tensor, ...] = (self.W, R, self.B[0], self.B[1])
+        if self.cell != "lstm" and torch.is_autocast_enabled(x_BTE.device.type):
+            # These kernels are a loop of products, and autocast would cast R anew at each step: once is enough.
+            dtype = torch.get_autocast_dtype(x_BTE.device.type)
+            x_BTE, given = x_BTE.to(dtype), hx[0].to(dtype)
+            weights = (self.W.to(dtype), R.to(dtype), self.B[0].to(dtype), self.B[1].to(dtype))
         y, *after = kernel(x_BTE, given, weights, True, 1, 0.0, self.training, False, True)
         return y, tuple(array.squeeze(0) for array in after)
 

@@ -21,6 +21,9 @@ CHUNK = 512
 """Tokens a row reads at once. The figure does not depend on it: the state is carried."""
 
 
+LONG_LINE = 1 << 16
+"""Tokens beyond which a line is read by itself, a chunk at a time, and never lies in memory as a batch."""
+
 WARMUP = 512
 """Tokens that a piece of a long text reads before its own, to come into the state that the text so far would give."""
 
@@ -79,7 +82,12 @@ def lines_logprob(model: LanguageModel, ids: Ids, starts: NDArray[np.int64], new
     total = 0.0
     lines = Lines(ids, starts, batch_size=1, bptt=len(ids))
     device = model.bias.device
-    for rows in _by_length(lines.lengths, 8192):
+    short = np.flatnonzero(lines.lengths <= LONG_LINE)
+    for line in np.flatnonzero(lines.lengths > LONG_LINE):
+        begin = lines.starts[line]
+        total += stream_logprob(model, ids[begin : begin + lines.lengths[line]], newline_id)
+    for chosen in _by_length(lines.lengths[short], 8192):
+        rows = short[chosen]
         batch = lines.rows(rows)
         state = model.start(len(rows))
         for begin in range(0, batch.inputs_BT.shape[1], CHUNK):
@@ -152,5 +160,7 @@ def _spread_lines(ids: Ids, starts: NDArray[np.int64], most: int) -> tuple[Ids, 
     ends = np.append(starts[1:], len(ids))
     chosen = np.arange(0, len(starts), -(-len(ids) // most))
     lengths = (ends - starts)[chosen]
-    taken = np.concatenate([ids[starts[line] : ends[line]] for line in chosen])
-    return taken, np.cumsum(lengths) - lengths
+    begins = np.cumsum(lengths) - lengths
+    chosen, begins = chosen[begins < most], begins[begins < most]
+    taken = np.concatenate([ids[starts[line] : min(ends[line], starts[line] + most)] for line in chosen])
+    return taken[:most], begins

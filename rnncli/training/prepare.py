@@ -20,15 +20,15 @@ from numpy.typing import NDArray
 
 from rnncli.config import CorpusConfig, Device, ModelConfig, TokenizerConfig, TrainConfig, from_dict
 from rnncli.device import Machine
-from rnncli.errors import ConfigError, ModelError, RnncliError
+from rnncli.errors import ConfigError, CorpusError, ModelError, RnncliError
 from rnncli.records import Setting, Tally
 from rnncli.store import TOKENIZER, TRAINING, read_json, write_json
 from rnncli.text.escapes import bytes_of
 from rnncli.text.files import replacing
 from rnncli.text.ids import IdsInfo, line_starts, open_ids, write_ids
-from rnncli.text.sources import Source
-from rnncli.text.split import Split, parse_split, split_blocks
-from rnncli.text.survey import CorpusFacts
+from rnncli.text.sources import Source, find_sources
+from rnncli.text.split import Parts, Split, parse_split, split_blocks
+from rnncli.text.survey import CorpusFacts, survey
 from rnncli.text.tokenizers import TOKENIZERS, train_tokenizer
 from rnncli.text.tokenizers.base import Tokenizer
 from rnncli.text.units import count
@@ -143,7 +143,7 @@ class Prepared:
 def prepare(
     folder: Path,
     run: RunConfig,
-    sources: Sequence[Source],
+    parts: Parts,
     *,
     tokenizer: Tokenizer | None,
     check: Callable[[], None],
@@ -151,9 +151,6 @@ def prepare(
     """Make the tokenizer, unless one is given, and the ids. ``check`` is called now and then, and may raise."""
     inner = folder / TRAINING
     (inner / PREPARED).unlink(missing_ok=True)
-    split = parse_split(run.plan.corpus.valid)
-    split = split if split.valid else Split(run.plan.valid_fraction)
-    parts = split_blocks(sources, run.plan.corpus.encoding, run.plan.unit, split, facts=run.facts, share=run.plan.share)
     try:
         with replacing(inner / VALID_TEXT) as file:
             for block in _checked(parts.valid(), check):
@@ -168,6 +165,24 @@ def prepare(
     values = {"train": dataclasses.asdict(train), "valid": dataclasses.asdict(valid)}
     write_json(inner / PREPARED, {**values, "how": parts.how, "ngram_bits_per_byte": baseline})
     return load_prepared(folder, run)
+
+
+def part_corpus(sources: Sequence[Source], plan: Plan, facts: CorpusFacts) -> Parts:
+    """The training and the validation part that a plan asks for; a CorpusError where there is too little for both."""
+    split = parse_split(plan.corpus.valid)
+    split = split if split.valid else Split(plan.valid_fraction)
+    return split_blocks(sources, plan.corpus.encoding, plan.unit, split, facts=facts, share=plan.share)
+
+
+def read_again(run: RunConfig) -> Parts:
+    """The parts of the corpus of a run that died before it had them as ids; a CorpusError where it has changed."""
+    if "-" in run.corpora:
+        raise CorpusError("the corpus came from standard input and was not kept", hint="Train again with --overwrite.")
+    sources = find_sources(run.corpora)
+    facts = survey(sources, run.plan.corpus.encoding)
+    if facts.fingerprint != run.facts.fingerprint:
+        raise CorpusError("the corpus has changed since the run was started", hint="Train again with --overwrite.")
+    return part_corpus(sources, run.plan, run.facts)
 
 
 def load_prepared(folder: Path, run: RunConfig) -> Prepared:

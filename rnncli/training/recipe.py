@@ -50,15 +50,15 @@ class _Chooser:
         """Why a given value is as it is."""
         return "as the model has it" if field in self.kept else "as you said"
 
-    def note(self, name: str, value: object, why: str) -> None:
-        self.settings.append(Setting(name=name, value=_show(value), why=why))
+    def note(self, name: str, value: Any, why: str) -> None:
+        self.settings.append(Setting(name=name, value=value, why=why))
 
     def __call__(self, field: str, choice: T, why: str, *, name: str | None = None) -> T:
         value: T = self.given.get(field, choice)
         if field in self.given:
             why = self.said(field)
         self.values[field] = value
-        self.note(name or field.replace("_", " "), value, why)
+        self.note(name or field, value, why)
         return value
 
 
@@ -287,9 +287,3 @@ def _count(number: float) -> str:
         if number >= size:
             return f"{number / size:.3g} {unit}"
     return f"{number:.0f}"
-
-
-def _show(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:,g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from rnncli import STARTED, __version__
+from rnncli import __version__
 from rnncli.config import to_dict
 from rnncli.device import Machine
-from rnncli.errors import RnncliError
+from rnncli.errors import ConfigError, ModelError
 from rnncli.nn.model import LanguageModel
 from rnncli.nn.weights import from_arrays
 from rnncli.records import Done, Evaluated, Notice, TrainEvent
@@ -34,7 +33,7 @@ from rnncli.store import (
     write_weights,
 )
 from rnncli.text.files import remove_leftovers
-from rnncli.text.sources import Source, find_sources
+from rnncli.text.split import Parts
 from rnncli.text.tokenizers import TOKENIZERS
 from rnncli.text.tokenizers.base import Tokenizer
 from rnncli.training.evaluate import WARMUP, Validation, stream_logprob, whole_rows
@@ -42,6 +41,7 @@ from rnncli.training.job import Job
 from rnncli.training.log import LOG, cut_log, figures, write_log
 from rnncli.training.measure import ngram_per_char, whole_tally
 from rnncli.training.memory import parameter_count
+from rnncli.training.place import Place
 from rnncli.training.plan import Plan
 from rnncli.training.prepare import (
     Prepared,
@@ -50,6 +50,7 @@ from rnncli.training.prepare import (
     is_prepared,
     load_prepared,
     prepare,
+    read_again,
 )
 from rnncli.training.state import STATE
 from rnncli.training.trainer import Trainer
@@ -67,15 +68,19 @@ class Run:
         machine: Machine,
         *,
         resume: bool,
+        started: float,
         overwrite: bool = False,
         source: Stored | None = None,
         notices: tuple[str, ...] = (),
-        sources: Sequence[Source] | None = None,
+        parts: Parts | None = None,
+        budget: Mapping[str, Any] | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
+        """``started``: when the budget began, on ``now``'s clock. ``budget``: what a resumed run was given anew."""
         self.folder, self.config, self.machine, self.now = folder, config, machine, now
-        self.resume, self.overwrite, self.source, self.notices = resume, overwrite, source, notices
-        self.sources = sources
+        self.resume, self.source, self.notices = resume, source, notices
+        self.started, self.parts, self.budget = started, parts, budget or {}
+        self._place = Place(folder, overwrite=overwrite)
         self._stopping = False
         self._eval_speed = math.inf
         self._trainer: Trainer | None = None
@@ -91,31 +96,29 @@ class Run:
         if self._trainer is not None:
             self._trainer.request_stop()
 
+    @property
+    def saving(self) -> bool:
+        """Whether there is something to save when it is stopped: its text is prepared."""
+        return self._trainer is not None
+
     def events(self) -> Iterator[TrainEvent]:
         """Train. The last record is a Done; what cannot be saved or trained raises and leaves no broken folder."""
         yield from (Notice(message=text) for text in self.notices)
-        fresh = not self.resume
         try:
-            if fresh:
-                self._make_folder()
+            if not self.resume:
+                self._begin()
             yield from self._train()
         except BaseException as error:
             # A run that was only stopped can go on from its last state; one that failed without a model is no use.
             stopped = not isinstance(error, Exception) and (self.folder / TRAINING / STATE).exists()
-            if fresh and not stopped and not (self.folder / CONFIG).exists():
-                shutil.rmtree(self.folder, ignore_errors=True)
+            if not stopped and not (self.folder / CONFIG).exists():
+                self._place.give_back()
             raise
         finally:
             torch.set_flush_denormal(False)  # it would hold for whatever else this process does
 
-    def _make_folder(self) -> None:
-        if self.overwrite and self.folder.exists():
-            shutil.rmtree(self.folder)
-        inner = self.folder / TRAINING
-        try:
-            inner.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RnncliError(f"cannot make the folder {inner}: {error.strerror}") from error
+    def _begin(self) -> None:
+        inner = self._place.take()
         if self.source is not None:
             # From memory: the folder they came from may be the one that is being replaced. Before run.json, so that
             # a run that can be resumed has them.
@@ -139,9 +142,8 @@ class Run:
         else:
             if self.resume:
                 yield Notice(message="the run died before its text was prepared: it starts anew")
-            tokenizer = self._given_tokenizer()
-            sources = self.sources if self.sources is not None else find_sources(run.corpora)
-            prepared = prepare(self.folder, run, sources, tokenizer=tokenizer, check=self._check)
+            parts = self.parts or read_again(run)
+            prepared = prepare(self.folder, run, parts, tokenizer=self._given_tokenizer(), check=self._check)
         trainer = self._new_trainer(prepared)
         if self.resume:
             yield from self._take_up(trainer)
@@ -164,15 +166,27 @@ class Run:
         return TOKENIZERS[self.config.plan.tokenizer.kind].load(self.folder / TOKENIZER)
 
     def _take_up(self, trainer: Trainer) -> Iterator[TrainEvent]:
-        if trainer.restore():
-            cut_log(self.folder / TRAINING / LOG, trainer.progress.step)
-            yield Notice(message=f"going on from step {trainer.progress.step:,}")
-        else:
+        if not trainer.restore():
             cut_log(self.folder / TRAINING / LOG, -1)
             yield Notice(message="the run died before its first save: it starts anew")
-
-    more_minutes: float | None = None
-    """Minutes that --resume was given to go on further."""
+            return
+        step, total = trainer.progress.step, trainer.total_steps
+        if self.budget:
+            if total is not None and total <= step:
+                raise ConfigError(
+                    f"the run has {step:,} steps already, of {total:,}",
+                    hint="The budget is the whole run's: give more.",
+                )
+            # Who asks for more has seen that it had ceased to improve.
+            trainer.progress = replace(trainer.progress, since_best=0)
+            self.config.save(self.folder)
+        cut_log(self.folder / TRAINING / LOG, step)
+        yield Notice(message=f"going on from step {step:,}")
+        try:
+            open_folder(self.folder, patience=0)
+        except ModelError as error:
+            trainer.progress = replace(trainer.progress, best=None)
+            yield Notice(message=f"{error.message}: it is written anew")
 
     def _set_end(self, trainer: Trainer, prepared: Prepared) -> None:
         """Let a clocked run's training end when what comes after it just fits into the budget.
@@ -183,9 +197,9 @@ class Run:
         if trainer.total_steps is not None or minutes is None:
             return
         progress = trainer.progress
-        if self.resume and self.more_minutes is None and progress.total is not None:
+        if self.resume and "minutes" not in self.budget and progress.total is not None:
             return
-        end = STARTED + 60 * (self.more_minutes or minutes) - self._reserve(trainer, prepared)
+        end = self.started + 60 * minutes - self._reserve(trainer, prepared)
         trainer.end_training_at(end if progress.step else max(end, self.now() + 0.5))
 
     def _new_trainer(self, prepared: Prepared) -> Trainer:
@@ -208,7 +222,7 @@ class Run:
             chars_per_token=prepared.chars_per_token,
             start_from=self._start_weights(),
         )
-        trainer = Trainer(job, self.machine, started=STARTED, now=self.now)
+        trainer = Trainer(job, self.machine, started=self.started, now=self.now)
         total = trainer.total_steps
         if total is not None:
             every = train.eval_every or max(1, min(2000, total // 10))
@@ -240,6 +254,7 @@ class Run:
         if isinstance(event, Evaluated) and event.best:
             metrics = {"valid": figures(event.valid), "partial": event.partial, "step": event.step}
             write_weights(self.folder, event.weights(), self._config_json(prepared, metrics, "training"))
+            self._place.settle()
 
     def _config_json(self, prepared: Prepared, metrics: dict[str, Any], status: str) -> dict[str, Any]:
         run = self.config
@@ -263,7 +278,7 @@ class Run:
         model = LanguageModel(stored.model).to(self.machine.kind).eval().requires_grad_(False)
         from_arrays(model, stored.arrays)
         # Who interrupts a run does not want to wait for a long text to be read: a part of it has to do.
-        hurry = trainer.reason == "interrupted" and len(prepared.valid_ids) > 50_000
+        hurry = self._stopping and len(prepared.valid_ids) > 50_000
         valid = trainer.validation.tally(model) if hurry else whole_tally(model, prepared, self.plan.unit)
         sample = Validation(
             ids=prepared.ids,
@@ -276,7 +291,7 @@ class Run:
         done = Done(
             model=str(self.folder),
             steps=progress.step,
-            seconds=self.now() - STARTED,
+            seconds=self.now() - self.started,
             tokens_per_second=progress.tokens / max(1e-9, progress.spent),
             valid=valid,
             train=sample.tally(model),
