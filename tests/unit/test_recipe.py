@@ -92,7 +92,7 @@ def check(plan: Plan, corpus: CorpusFacts, machine: Machine) -> None:
     assert memory_needed(plan.model, plan.train) <= machine.memory
     settings = [setting.name for setting in plan.settings]
     assert len(set(settings)) == len(settings)
-    assert all(setting.value and setting.why for setting in plan.settings), plan.settings
+    assert all(setting.value != "" and setting.why for setting in plan.settings), plan.settings
     assert list(plan.as_dict()) == settings
     # At least one batch's worth of text for every row.
     tokens_at_most = max(corpus.bytes, corpus.chars)
