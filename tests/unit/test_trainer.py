@@ -319,6 +319,13 @@ def test_many_in_a_row_go_back_to_the_last_good_state_at_half_the_rate(
     assert trainer.progress.tokens == 40 * 32
 
 
+def test_skipped_steps_with_good_ones_between_do_not_go_back(tmp_path: Path, clock: Clock, spoil: set[int]) -> None:
+    spoil |= {n for n in range(100) if n % BAD_STEPS}
+    trainer = trainer_of(job(tmp_path, steps=60, eval_every=60), clock)
+    assert only(Notice, list(trainer.run())) == []
+    assert trainer.progress.skipped == 60 * (BAD_STEPS - 1) // BAD_STEPS
+
+
 def test_before_the_first_save_it_starts_from_fresh_weights(tmp_path: Path, clock: Clock, spoil: set[int]) -> None:
     spoil |= set(range(3, 3 + BAD_STEPS))
     trainer = trainer_of(job(tmp_path, steps=20, eval_every=20), clock)

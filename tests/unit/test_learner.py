@@ -1,0 +1,135 @@
+"""One training step: what it counts, what it carries on, and what it changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from rnncli.config import TrainConfig
+from rnncli.nn.model import State
+from rnncli.training.batches import Batch
+from rnncli.training.learner import Learner
+from tests.nets import CELLS, MACHINE, config_of, network, same
+
+PLAIN: dict[str, Any] = {"optimizer": "sgd", "weight_decay": 0.0, "clip_norm": 0.0, "precision": "fp32"}
+LENGTHS = (6, 2, 5)
+
+
+def learner_of(cell: Any = "lstm", activation: Any = "tanh", *, dropout: float = 0.0, **settings: Any) -> Learner:
+    model = network(config_of(cell, activation, dropout=dropout), dtype=torch.float32)
+    return Learner(model, TrainConfig(**{**PLAIN, **settings}), MACHINE)
+
+
+def batch_of(seed: int, *, lengths: tuple[int, ...] = (6, 6, 6), reset: tuple[int, ...] = ()) -> Batch:
+    rng = np.random.default_rng(seed)
+    inputs, targets = (rng.integers(0, 7, (len(lengths), 6)) for _ in range(2))
+    counted = np.arange(6) < np.array(lengths)[:, None]
+    return Batch(inputs, targets, counted, np.isin(np.arange(len(lengths)), reset))
+
+
+def by_hand(learner: Learner, batch: Batch, state: State) -> tuple[torch.Tensor, State]:
+    """The mean loss of the counted tokens by plain autograd, and the state after them."""
+    model = learner.model
+    features, after = model(torch.from_numpy(batch.inputs_BT), state)
+    logprobs = torch.log_softmax(features @ model.head.t() + model.bias, -1)
+    mine = logprobs.gather(-1, torch.from_numpy(batch.targets_BT).unsqueeze(-1)).squeeze(-1)
+    return -mine[torch.from_numpy(batch.counted_BT)].mean(), after
+
+
+@pytest.mark.parametrize(("cell", "activation"), CELLS)
+def test_the_loss_is_the_mean_over_counted_tokens_and_its_gradient_moves_the_weights(
+    cell: Any, activation: Any
+) -> None:
+    learner, batch = learner_of(cell, activation), batch_of(1, lengths=LENGTHS)
+    parameters = list(learner.parameters.values())
+    before = [p.detach().clone() for p in parameters]
+    loss, _ = by_hand(learner, batch, learner.model.start(3))
+    gradients = torch.autograd.grad(loss, parameters)
+    result = learner.step(batch, 0.5, 0, carry=False)
+    assert result.loss == pytest.approx(float(loss.detach()), rel=1e-5)
+    assert result.tokens == sum(LENGTHS)
+    assert result.taken
+    norm = float(torch.cat([g.flatten() for g in gradients]).norm())
+    assert result.grad_norm == pytest.approx(norm, rel=1e-4)
+    for parameter, old, gradient in zip(parameters, before, gradients, strict=True):
+        torch.testing.assert_close(parameter.detach(), old - 0.5 * gradient, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(("cell", "activation"), CELLS)
+def test_a_stream_carries_its_state_on_and_a_reset_row_forgets(cell: Any, activation: Any) -> None:
+    learner = learner_of(cell, activation)
+    first, second = batch_of(1), batch_of(2, reset=(1,))
+    _, after = by_hand(learner, first, learner.model.start(3))
+    keep = torch.tensor([[1.0], [0.0], [1.0]])
+    carried: State = tuple(tuple(array.detach() * keep for array in layer) for layer in after)
+    expected, _ = by_hand(learner, second, carried)
+    from_zero, _ = by_hand(learner, second, learner.model.start(3))
+    all_kept, _ = by_hand(learner, second, tuple(tuple(a.detach() for a in layer) for layer in after))
+    assert len({round(float(loss.detach()), 5) for loss in (expected, from_zero, all_kept)}) == 3
+    learner.step(first, 0.0, 0, carry=True)
+    assert learner.step(second, 0.0, 1, carry=True).loss == pytest.approx(float(expected.detach()), rel=1e-5)
+
+
+def test_lines_carry_nothing() -> None:
+    learner = learner_of()
+    expected, _ = by_hand(learner, batch_of(2), learner.model.start(3))
+    learner.step(batch_of(1), 0.0, 0, carry=False)
+    assert learner.step(batch_of(2), 0.0, 1, carry=False).loss == pytest.approx(float(expected.detach()), rel=1e-5)
+
+
+def test_a_step_that_is_not_finite_changes_nothing_and_forgets_the_state() -> None:
+    learner = learner_of(ema=0.9, optimizer="adamw")
+    learner.step(batch_of(1), 0.1, 0, carry=True)
+    assert any(name.startswith("carried/") for name in learner.tensors())
+    with torch.no_grad():
+        learner.parameters["head.bias"][0] = float("inf")
+    before = [p.detach().clone() for p in learner.parameters.values()]
+    averaged = [t.clone() for t in learner.average.values.values()]
+    result = learner.step(batch_of(2), 0.1, 1, carry=True)
+    assert not result.taken
+    assert same([p.detach() for p in learner.parameters.values()], before)
+    assert same(list(learner.average.values.values()), averaged)
+    assert not any(name.startswith("carried/") for name in learner.tensors())
+    assert all(p.grad is None for p in learner.parameters.values())
+
+
+def test_gradients_are_clipped_before_they_move_the_weights() -> None:
+    learner, batch = learner_of(clip_norm=0.01), batch_of(1)
+    before = torch.cat([p.detach().flatten().clone() for p in learner.parameters.values()])
+    result = learner.step(batch, 1.0, 0, carry=False)
+    assert result.grad_norm > 0.01
+    moved = torch.cat([p.detach().flatten() for p in learner.parameters.values()]) - before
+    assert float(moved.norm()) == pytest.approx(0.01, rel=1e-3)
+
+
+def test_dropout_follows_from_seed_and_step() -> None:
+    def loss(seed: int, step: int) -> float:
+        return learner_of(dropout=0.5, seed=seed).step(batch_of(1), 0.0, step, carry=False).loss
+
+    assert loss(1, 4) == loss(1, 4)
+    assert len({loss(1, 4), loss(1, 5), loss(2, 4)}) == 3
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_what_it_gives_is_what_it_takes(precision: Any) -> None:
+    config: dict[str, Any] = {"optimizer": "adamw", "ema": 0.9, "precision": precision}
+    whole, again = learner_of(**config), learner_of("lstm", **config)
+    for step in range(3):
+        whole.step(batch_of(step), 0.1, step, carry=True)
+    tensors = {name: tensor.detach().clone() for name, tensor in whole.tensors().items()}
+    again.load(tensors, average_updates=whole.average.updates, average_on=whole.average.on)
+    assert again.tensors().keys() == tensors.keys()
+    for step in (3, 4):
+        assert whole.step(batch_of(step), 0.1, step, carry=True) == again.step(batch_of(step), 0.1, step, carry=True)
+    assert same(list(whole.tensors().values()), list(again.tensors().values()))
+
+
+def test_bf16_is_close_to_fp32() -> None:
+    fast, exact = learner_of(precision="bf16"), learner_of()
+    one, two = (learner.step(batch_of(1), 0.0, 0, carry=False) for learner in (fast, exact))
+    assert one.loss == pytest.approx(two.loss, rel=0.02)
+    assert one.loss != two.loss
+    assert one.grad_norm == pytest.approx(two.grad_norm, rel=0.1)
