@@ -164,3 +164,11 @@ def test_of_many_lines_whole_ones_are_read() -> None:
     assert part.tally(model).logprob == pytest.approx(lines_logprob(model, part.ids, part.starts, NEWLINE))
     # One line at least, however long.
     assert len(validation(1000, lines=True, most_tokens=1).ids) >= 1
+
+
+def test_a_very_long_line_is_read_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, ids = network(config_of("lstm")), text_of(300)
+    starts = line_starts(ids, NEWLINE)
+    together = lines_logprob(model, ids, starts, NEWLINE)
+    monkeypatch.setattr(evaluate, "LONG_LINE", 3)
+    assert lines_logprob(model, ids, starts, NEWLINE) == pytest.approx(together, rel=1e-6)
