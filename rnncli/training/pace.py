@@ -13,6 +13,10 @@ MOST_EMBEDDING = 512
 """Widest embedding that the recipe takes: the head's cost grows with it, and so does the table."""
 
 
+CPU_SHARE: dict[CellName, float] = {"lstm": 1.0, "gru": 0.45, "rnn": 0.6}
+"""Of the LSTM's speed on a processor, where only its kernel is fused (oneDNN); measured at 256 and 512 units."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pace:
     """How fast a machine trains, and which width its time is best spent on. Measured on two AMX cores and an H100."""
@@ -29,6 +33,7 @@ class Pace:
             speed, fixed = 2e13, 1e-6
         else:
             speed, fixed = machine.threads * (1e11 if machine.fast_bf16 else 3e10), 1e-5
+            speed *= CPU_SHARE[self.cell]
         gates = len(CELLS[self.cell].gates)
         cell = gates * hidden * (embedding + hidden) + (self.layers - 1) * 2 * gates * hidden * hidden
         # Around the softmax each logit costs as much as some 200 more products.
