@@ -151,8 +151,9 @@ def _lines(stream: BinaryIO, name: str) -> Iterator[bytes]:
         for piece in rest:
             yield _clean(b"".join(begun), first)
             first, begun = False, [piece]
-    if any(begun):
-        yield _clean(b"".join(begun), first)
+    last = b"".join(begun)
+    if last and not (first and last == codecs.BOM_UTF8):
+        yield _clean(last, first)
 
 
 def _clean(line: bytes, first: bool) -> bytes:

@@ -172,8 +172,8 @@ def chunks(stream: BinaryIO, name: str, size: int) -> Iterator[bytes]:
 def find_sources(paths: Sequence[str], skipped: list[str] | None = None) -> list[Source]:
     """The documents that files, folders and ``-`` stand for, in order.
 
-    Folders are walked in sorted order without hidden files; files there that are plainly no text are left
-    out, and ``skipped`` gets their names.
+    Folders are walked in sorted order; ``skipped`` gets the names of what is left out there: models, files
+    that are plainly no text, hidden files.
     """
     if not paths:
         raise CorpusError("no text was given", hint=_INPUT_LEFT)
@@ -187,6 +187,8 @@ def find_sources(paths: Sequence[str], skipped: list[str] | None = None) -> list
 
 def _source(path: str) -> Source:
     if path == "-":
+        if sys.stdin is None:
+            raise CorpusError("standard input is closed", hint=_INPUT_LEFT)
         return _spooled("standard input", sys.stdin.buffer)
     try:
         status = os.stat(path)
@@ -213,20 +215,56 @@ def _spooled(name: str, stream: BinaryIO) -> Source:
 
 def _walk(folder: Path, skipped: list[str] | None) -> list[Source]:
     found: list[Source] = []
-    names: list[str] = []
+    names, models, binary, hidden = list[str](), list[str](), list[str](), list[str]()
     for root, folders, files in os.walk(folder):
+        if _is_model(root):
+            models.append(root)
+            folders.clear()
+            continue
+        hidden += [os.path.join(root, name) for name in sorted(folders + files) if name.startswith(".")]
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         names += [os.path.join(root, name) for name in files if not name.startswith(".")]
     for name in sorted(names):
         if os.path.isfile(name) and (source := _source(name)).size:
-            if not looks_binary(_head(source)):
+            if looks_binary(_head(source)):
+                binary.append(name)
+            else:
                 found.append(source)
-            elif skipped is not None:
-                skipped.append(name)
     if not found:
-        what = "no file that holds text" if names else "no file"
+        what = "no file that holds text" if names else "a model and no text" if models else "no file"
         raise CorpusError(f"the folder {folder} has {what}", hint="Give a folder with .txt files, or a file.")
+    if skipped is not None:
+        skipped += [*models, *binary, *hidden]
     return found
+
+
+def _is_model(folder: str) -> bool:
+    """Whether a folder holds a model or a training: its texts are the program's, or were held out by it."""
+    marks = (("config.json", "model.safetensors"), (os.path.join("training", "run.json"),))
+    return any(all(os.path.isfile(os.path.join(folder, name)) for name in names) for names in marks)
+
+
+def without(sources: Sequence[Source], others: Sequence[Source]) -> tuple[list[Source], list[str]]:
+    """The sources that are none of ``others``, by whatever name, and the names of those that are."""
+    kept, dropped = list[Source](), list[str]()
+    for source in sources:
+        if any(_same(source, other) for other in others):
+            dropped.append(source.name)
+        else:
+            kept.append(source)
+    if not kept:
+        message = "the corpus is the validation text, and nothing is left to train on"
+        raise CorpusError(message, hint="Give --valid another file, or a fraction such as 0.1 to hold out.")
+    return kept, dropped
+
+
+def _same(one: Source, other: Source) -> bool:
+    if one.path is None or other.path is None:
+        return one.spool is not None and one.spool is other.spool
+    try:
+        return os.path.samefile(one.path, other.path)
+    except OSError:
+        return False
 
 
 def _head(source: Source) -> bytes:

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from rnncli.errors import ConfigError, CorpusError
 from rnncli.text.read import check_encoding, decode_line, ended, find_sources, iter_lines, read_blocks
-from rnncli.text.sources import Source, Spool
+from rnncli.text.sources import Source, Spool, without
 
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "gz": gzip.compress,
@@ -84,7 +84,38 @@ def test_folders_are_walked_sorted_without_hidden_and_binary_files(tmp_path: Pat
     skipped: list[str] = []
     found = find_sources([str(tmp_path)], skipped)
     assert [os.path.relpath(source.name, tmp_path) for source in found] == ["a.txt", "b/z.txt", "c.txt.gz", "wide.txt"]
-    assert [os.path.basename(name) for name in skipped] == ["p.png", "q.gz"]
+    assert [os.path.basename(name) for name in skipped] == ["p.png", "q.gz", ".git", ".hidden"]
+
+
+def test_models_in_a_folder_are_no_text_to_train_on(tmp_path: Path) -> None:
+    for name in (
+        "a.txt", "models/done/config.json", "models/done/model.safetensors", "models/done/training/valid.txt",
+        "models/begun/training/run.json", "models/begun/training/valid.txt", "docs/config.json", "z/training/a.txt",
+    ):  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("text\n")
+    skipped: list[str] = []
+    found = find_sources([str(tmp_path)], skipped)
+    assert [os.path.relpath(source.name, tmp_path) for source in found] == [
+        "a.txt", "docs/config.json", "z/training/a.txt",
+    ]  # fmt: skip
+    assert [os.path.relpath(name, tmp_path) for name in skipped] == ["models/begun", "models/done"]
+    with pytest.raises(CorpusError, match="has a model and no text"):
+        find_sources([str(tmp_path / "models" / "done")])
+
+
+def test_a_validation_text_in_the_corpus_is_found_by_any_name(tmp_path: Path) -> None:
+    for name in ("a.txt", "valid.txt", "z.txt"):
+        (tmp_path / name).write_text("the same\n")
+    (tmp_path / "link.txt").symlink_to("valid.txt")
+    corpus = find_sources([str(tmp_path)])
+    held_out = find_sources([str(tmp_path / ".." / tmp_path.name / "valid.txt")])
+    kept, dropped = without(corpus, held_out)
+    assert [os.path.basename(source.name) for source in kept] == ["a.txt", "z.txt"]
+    assert [os.path.basename(name) for name in dropped] == ["link.txt", "valid.txt"]
+    assert without(corpus, [source_of(b"the same\n")]) == (corpus, [])
+    with pytest.raises(CorpusError, match="the corpus is the validation text"):
+        without(held_out, held_out)
 
 
 def test_what_is_not_there_is_a_corpus_error(tmp_path: Path) -> None:
@@ -99,6 +130,12 @@ def test_stdin_is_spooled_and_read_twice(monkeypatch: pytest.MonkeyPatch) -> Non
     assert (source.name, source.size) == ("standard input", 7)
     first, second = source.open(), source.open()
     assert (first.read(3), second.read(), first.read()) == (b"one", b"one\ntwo", b"\ntwo")
+
+
+def test_a_closed_stdin_is_a_corpus_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(CorpusError, match="standard input is closed"):
+        find_sources(["-"])
 
 
 def test_a_pipe_by_name_is_spooled(tmp_path: Path) -> None:
@@ -221,6 +258,9 @@ def test_ended_adds_the_last_newline_only() -> None:
         (b"a", [b"a"]),
         (b"a\r\n\r\nb\rc\r\n", [b"a", b"", b"b\rc"]),
         (b"\xef\xbb\xbfa\n\xef\xbb\xbfb", [b"a", b"\xef\xbb\xbfb"]),
+        (b"\xef\xbb\xbf", []),
+        (b"\xef\xbb\xbf\n", [b""]),
+        (b"\r", [b""]),
         (b"x" * 200_000 + b"\ny", [b"x" * 200_000, b"y"]),
     ],
 )
