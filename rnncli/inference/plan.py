@@ -24,6 +24,13 @@ class Line:
     text: str
     file: str | None = None
     number: int = 1
+    document: int = 0
+    """Tells apart files that come one after the other under one name."""
+
+    @property
+    def origin(self) -> tuple[str | None, int]:
+        """Whose context the line stands in."""
+        return self.file, self.document
 
 
 class Flush(Enum):

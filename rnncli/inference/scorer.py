@@ -21,7 +21,7 @@ from rnncli.inference.reading import Reading, join, read
 from rnncli.inference.words import spelled_words, word_scores
 from rnncli.records import Tally, TextScore, TokenScore
 from rnncli.text.tokenizers.base import Encoding, Tokenizer
-from rnncli.text.units import count, word_spans
+from rnncli.text.units import count, stand_in, word_spans
 
 CHUNK = 256
 """Most time steps of one advance over a batch."""
@@ -29,6 +29,9 @@ FILE_CHUNK = 512
 """The same for the one row that a file's context makes."""
 LONG_LINE = 1 << 16
 """Characters beyond which a line is encoded and read a piece at a time."""
+
+NOTHING = Reading(np.zeros(0, np.float32), np.zeros(0, np.int64), np.zeros(0, np.float32))
+"""Of no token."""
 
 SPELLING = ("hybrid", "word")
 """Tokenizers of which some tokens are spelled: only for these must places be known to count the words."""
@@ -101,12 +104,12 @@ class Scorer:
 
     def _through_files(self, source: Iterator[list[Line]], wish: _Wish) -> Iterator[TextScore]:
         """Scores of lines as they follow one another in each file."""
-        file: str | None = None
+        origin: tuple[str | None, int] | None = None
         state = self.engine.start(1)
         for window in source:
             for group in self._groups(window, wish):
-                if group[0][0].file != file:
-                    file, state = group[0][0].file, self.engine.start(1)
+                if group[0][0].origin != origin:
+                    origin, state = group[0][0].origin, self.engine.start(1)
                 if group[0][1] is None:
                     scored, state = self._long(group[0][0].text, state, wish)
                     scores = [scored]
@@ -123,7 +126,7 @@ class Scorer:
         for line in window:
             encoded = next(short) if len(line.text) < LONG_LINE else None
             length = self._file_chunk if encoded is None else len(encoded.ids)
-            if group and (size + length > self._file_chunk or line.file != group[0][0].file):
+            if group and (size + length > self._file_chunk or line.origin != group[0][0].origin):
                 yield group
                 group, size = [], 0
             group.append((line, encoded))
@@ -202,9 +205,10 @@ class Scorer:
         previous = self.tokenizer.newline_id
         for piece in self.tokenizer.cut(text):
             [line] = self._encode([piece], wish)
-            ids = line.ids[:-1]
-            [reading], state = self._read([ids], state, wish, self._file_chunk, previous)
-            previous = int(ids[-1])
+            ids, reading = line.ids[:-1], NOTHING
+            if len(ids):  # the word tokenizer has no token for blanks
+                [reading], state = self._read([ids], state, wish, self._file_chunk, previous)
+                previous = int(ids[-1])
             pieces.add(piece, line.encoding, reading)
         [ending], state = self._read([self._end], state, wish, self._file_chunk, previous)
         words, chars, size = count(text)
@@ -232,8 +236,8 @@ class _Pieces:
         self.spelled = 0
         self._details = details
         self._chars = 0
-        self._open = ""
-        """The last character so far, if its word is counted as spelled already."""
+        self._open, self._counted = "", False
+        """A character for the word that the last cut ran into, if any, and whether it is counted as spelled."""
         self._encodings: list[Encoding] = []
         self._readings: list[Reading] = []
 
@@ -250,11 +254,17 @@ class _Pieces:
 
     def _count_spelled(self, piece: str, encoding: Encoding) -> None:
         """A word that a cut runs through counts once."""
-        spelled = spelled_words(piece, encoding)
-        goes_on = len(word_spans(self._open + piece[0])) == 1 if self._open and not piece[0].isspace() else False
-        self.spelled += len(spelled) - int(goes_on and 0 in spelled)
-        last = len(word_spans(piece)) - 1
-        self._open = piece[-1] if last in spelled and not piece[-1].isspace() else ""
+        text, before = self._open + piece, len(self._open)
+        starts, ends = encoding.starts + before, encoding.ends + before
+        spelled = set(spelled_words(text, Encoding(encoding.ids, starts, ends, encoding.spelled)).tolist())
+        self.spelled += len(spelled) - int(self._counted and 0 in spelled)
+        if piece[-1].isspace():
+            self._open, self._counted = "", False
+            return
+        spans = word_spans(text)
+        last = len(spans) - 1
+        self._counted = last in spelled or (self._counted and last == 0)
+        self._open = stand_in(text[slice(*spans[last])])
 
     def whole(self, ending: Reading) -> tuple[Encoding | None, Reading]:
         """All tokens of the line, and what the model thought of them and of the line's end."""

@@ -101,6 +101,13 @@ def count(text: str) -> tuple[int, int, int]:
     return count_words(text), len(text), len(text) if text.isascii() else len(bytes_of(text))
 
 
+def stand_in(word: str) -> str:
+    """One character of a word, which goes on with whatever follows as the whole word does."""
+    letter = _letters().search(word) if _spaceless(word) else None
+    found = letter or re.search(r"\w", word)
+    return found.group()[0] if found else word[0]
+
+
 def word_spans(text: str) -> list[tuple[int, int]]:
     """Start and end of each word, in order."""
     pattern = _patterns().word if _spaceless(text) else _PIECE

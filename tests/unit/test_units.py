@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnncli.text.escapes import bytes_of, has_lone, segments, text_of, without_lone
-from rnncli.text.units import SPACELESS, count, count_words, distinct_words, word_spans
+from rnncli.text.units import SPACELESS, count, count_words, distinct_words, stand_in, word_spans
 
 MIXED = st.text(st.sampled_from("ab中文。「」、กี \n\t!?-'1か\u3099ー々\u0301\u00a0\udc80"), max_size=30)
 
@@ -81,6 +81,14 @@ def test_counting_agrees_with_finding(text: str) -> None:
     assert count_words(text) == len(spans)
     assert "".join(words(text)) == "".join(text.split())
     assert all(a[1] <= b[0] for a, b in pairwise(spans))
+
+
+@settings(max_examples=200, deadline=None)
+@given(MIXED, MIXED)
+def test_one_character_stands_in_for_a_word(text: str, after: str) -> None:
+    for word in words(text):
+        whole, short = word_spans(word + after), word_spans(stand_in(word) + after)
+        assert [len(word) - end for _, end in whole] == [1 - end for _, end in short]
 
 
 @settings(max_examples=200, deadline=None)
