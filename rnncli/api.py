@@ -244,6 +244,7 @@ class Model:
             "context": "line",
             "tokenizer": stored.tokenizer.kind,
             "lossless": stored.tokenizer.lossless,
+            "lowercase": stored.tokenizer.lowercase,
             "engine": engine.name,
             "weights": "float32",
             "model": stored.fingerprint,

@@ -65,7 +65,9 @@ class TokenizerConfig:
         high=5_000_000,
         panel="Text",
     )
-    lowercase: bool = option(False, "Fold capitals: smaller, but what it writes has none.", panel="Text")
+    lowercase: bool = option(
+        False, "Fold capitals: smaller, but what it writes has none, and its figures are per word only.", panel="Text"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,8 @@ class Tally:
     bytes: int = 0
     spelled: int = 0
     lossless: bool = True
-    """False for the word tokenizer, whose <unk> makes figures per character meaningless: they are None."""
+    """False where the tokenizer loses some of the text (word's <unk>, folded capitals): figures per character and per
+    byte would be of another text, so they are None."""
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(

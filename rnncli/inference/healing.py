@@ -47,7 +47,7 @@ class Pieces:
         barred = {tokenizer.newline_id, *unsampled(tokenizer)}
         pairs = sorted((tokenizer.decode_bytes([i]), i) for i in range(tokenizer.vocab_size) if i not in barred)
         ids = np.array([i for _, i in pairs], dtype=np.int64)
-        return cls(tuple(data for data, _ in pairs), ids, tokenizer.lossless)
+        return cls(tuple(data for data, _ in pairs), ids, tokenizer.joined)
 
     def beginning_with(self, data: bytes) -> Ids:
         """Ids of the tokens whose bytes begin with ``data``."""
@@ -162,7 +162,7 @@ def _extend(
 
 def unsampled(tokenizer: Tokenizer) -> tuple[int, ...]:
     """Ids that stand for no text and are never drawn: the word tokenizer's <unk>."""
-    return () if tokenizer.lossless else tuple(tokenizer.encode("<unk>").tolist())
+    return () if tokenizer.joined else tuple(tokenizer.encode("<unk>").tolist())
 
 
 class Taken(NamedTuple):
@@ -181,11 +181,12 @@ def take_back(tokenizer: Tokenizer, prompt: str) -> Taken:
     ids = tuple(tokenizer.encode(prompt).tolist())
     count = 0
     if tokenizer.kind not in ("char", "byte") and ids and ids[-1] != tokenizer.newline_id:
-        count = _last_piece(tokenizer, prompt, ids) if tokenizer.lossless else int(not prompt[-1].isspace())
+        count = _last_piece(tokenizer, prompt, ids) if tokenizer.joined else int(not prompt[-1].isspace())
     kept, original = ids[: len(ids) - count], ids[len(ids) - count :]
     data = tokenizer.decode_bytes(original)
     if set(original) & set(unsampled(tokenizer)):
-        data = bytes_of(prompt.split()[-1])
+        word = prompt.split()[-1]
+        data = bytes_of(word.lower() if tokenizer.lowercase else word)
     return Taken(kept, original, data)
 
 

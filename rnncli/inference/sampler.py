@@ -185,7 +185,7 @@ class Sampler:
 
     def _piece(self, row: _Row, token_id: int) -> bytes:
         """A token's bytes where it stands: the word tokenizer's come with the space before them."""
-        if self.tokenizer.lossless:
+        if self.tokenizer.joined:
             return self.tokenizer.decode_bytes([token_id])
         before = row.ids[-1:] or (list(row.start.ids[-1:]) if row.joins else [])
         return self.tokenizer.decode_bytes([*before, token_id])[len(self.tokenizer.decode_bytes(before)) :]

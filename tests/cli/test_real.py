@@ -74,6 +74,18 @@ def test_done_and_score_agree(inside: Inside, tiny_corpus: Path) -> None:
     assert (code, out.count("\n")) == (0, 4)
 
 
+def test_folded_capitals_have_figures_per_word_only(inside: Inside, tiny_corpus: Path) -> None:
+    code, out, _ = inside("train", str(tiny_corpus), "--lowercase", "--steps", "3", "--name", "low", "--json", *SMALL)
+    done = last(out)
+    assert (code, done["valid"]["nats_per_char"], done["ngram_nats_per_char"]) == (0, None, None)
+    assert done["valid"]["perplexity"] > 1
+    code, out, _ = inside("score", "-m", "low", "--total", "--json", str(tiny_corpus))
+    total = last(out)
+    assert (code, total["bits_per_byte"]) == (0, None)
+    assert (total["definition"]["lowercase"], total["definition"]["lossless"]) == (True, False)
+    assert "nats per character" not in Path("models/low/README.md").read_text()
+
+
 def test_stop_and_resume(tmp_path: Path, tiny_corpus: Path) -> None:
     arguments = [*REAL, "train", str(tiny_corpus), "--steps", "20000", "--name", "x", "--json", *SMALL]
     child = subprocess.Popen(

@@ -12,7 +12,7 @@ from rnncli.config import TokenizerConfig, TokenizerKind
 from rnncli.text.escapes import bytes_of, text_of
 from rnncli.text.tokenizers import TOKENIZERS, Tokenizer, train_tokenizer
 
-LOSSLESS: list[TokenizerKind] = [kind for kind, made in TOKENIZERS.items() if made.lossless]
+LOSSLESS: list[TokenizerKind] = [kind for kind, made in TOKENIZERS.items() if made.joined]
 CORPUS = "the cat sat on the mat, and the dog didn't.\n春眠不覺曉，處處聞啼鳥。 x1 22  \t<0x41>\n" * 3
 ANY = st.text(max_size=40)
 HARD = st.text(
@@ -79,6 +79,6 @@ def test_analyse_agrees_with_encode(kind: TokenizerKind, text: str, lowercase: b
     assert (found.starts < found.ends).all()
     assert (found.ends <= len(text)).all()
     assert (found.starts[1:] >= found.starts[:-1]).all()
-    if made.lossless:  # every code point is in some token
+    if made.joined:  # every code point is in some token
         covered = {place for a, b in zip(found.starts, found.ends, strict=True) for place in range(a, b)}
         assert covered == set(range(len(text)))

@@ -7,13 +7,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from rnncli.config import SampleConfig, TokenizerKind
+from rnncli.config import SampleConfig, TokenizerConfig, TokenizerKind
 from rnncli.errors import ConfigError
 from rnncli.inference.emission import Emission, Stop
 from rnncli.inference.healing import Pieces, find_covers, take_back
 from rnncli.inference.sampler import Sampler
 from rnncli.records import Chunk, Sample
-from tests.toy import FixedEngine, ToyEngine, toy_tokenizer
+from rnncli.text.tokenizers import train_tokenizer
+from tests.toy import TEXT, FixedEngine, ToyEngine, toy_tokenizer
 
 CONFIG = SampleConfig(seed=7, temperature=1.0, max_tokens=16)
 KINDS: tuple[TokenizerKind, ...] = ("hybrid", "word", "char", "bpe", "byte")
@@ -189,6 +190,21 @@ def test_streaming_gives_the_sample_and_nothing_of_the_prompt(kind: TokenizerKin
             tokenizer.decode_bytes([*taken.kept, *sample.ids])
             == tokenizer.decode_bytes(tokenizer.encode(prompt)) + sample.data
         )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_folded_capitals_change_no_sample(kind: TokenizerKind) -> None:
+    """The text has none to fold, so both tokenizers have one vocabulary."""
+    plain = toy_tokenizer(kind)
+    folded = train_tokenizer([TEXT], TokenizerConfig(kind=kind, vocab_size=300, lowercase=True))
+    [low], [high], [same] = (
+        list(Sampler(ToyEngine(tokenizer.vocab_size), tokenizer, "stream").samples([prompt], CONFIG))
+        for tokenizer, prompt in ((folded, "the ca"), (folded, "THE CA"), (plain, "the ca"))
+    )
+    assert (low.ids, low.text, low.canonical) == (high.ids, high.text, high.canonical)
+    assert (low.ids, low.text) == (same.ids, same.text)
+    if kind != "byte":  # which has capitals all the same
+        assert low.canonical == same.canonical
 
 
 def test_the_word_tokenizers_unknown_is_never_sampled_and_words_are_spaced() -> None:

@@ -9,13 +9,15 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import rnncli.inference.scorer as scorer_module
-from rnncli.config import TokenizerKind
+from rnncli.config import TokenizerConfig, TokenizerKind
 from rnncli.inference.plan import FLUSH, Flush, Line
 from rnncli.inference.scorer import Scorer
 from rnncli.records import TextScore
-from rnncli.text.tokenizers import Tokenizer
+from rnncli.text.tokenizers import Tokenizer, train_tokenizer
 from tests.toy import TEXT, FixedEngine, ToyEngine, toy_tokenizer, uniform_engine
 
 KINDS: tuple[TokenizerKind, ...] = ("hybrid", "word", "char", "bpe", "byte")
@@ -130,6 +132,14 @@ def test_unknown_words_count_as_spelled() -> None:
     assert score.tally.nats_per_char is None
 
 
+def test_folded_capitals_leave_no_figure_per_character() -> None:
+    tokenizer = train_tokenizer([TEXT], TokenizerConfig(kind="hybrid", vocab_size=300, lowercase=True))
+    upper, lower = scored(tokenizer, ["THE Cat", "the cat"])
+    assert upper.tally == lower.tally
+    assert (upper.tally.nats_per_char, upper.tally.bits_per_char, upper.tally.bits_per_byte) == (None, None, None)
+    assert upper.tally.perplexity is not None
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_long_line_read_in_pieces_scores_the_same(kind: TokenizerKind, monkeypatch: pytest.MonkeyPatch) -> None:
     tokenizer = toy_tokenizer(kind)
@@ -153,6 +163,42 @@ def test_a_long_line_read_in_pieces_scores_the_same(kind: TokenizerKind, monkeyp
             assert not fourth.word_scores
 
 
+@pytest.mark.parametrize("text", [" " * 300, "the" + " " * 300 + "cat"])
+def test_a_piece_of_blanks_has_no_token_among_words(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenizer = toy_tokenizer("word")
+    [whole] = scored(tokenizer, [text], tokens=True, words=True)
+    monkeypatch.setattr(scorer_module, "LONG_LINE", 100)
+    monkeypatch.setattr(tokenizer, "cut", functools.partial(tokenizer.cut, size=10))
+    [pieces] = scored(tokenizer, [text], tokens=True, words=True)
+    assert pieces.tally.logprob == pytest.approx(whole.tally.logprob)
+    assert [(t.token, t.start, t.rank) for t in pieces.token_scores] == [
+        (t.token, t.start, t.rank) for t in whole.token_scores
+    ]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from(["the ", "xq", "a", "「", "，", "、。", "春", "眠", "不", " ", "é", "12 "]), max_size=30)
+)
+def test_spelled_words_are_counted_over_cuts(parts: list[str]) -> None:
+    for kind in ("hybrid", "word"):
+        tokenizer = _spelling(kind)
+        text = "".join(["the", *parts, "cat"])
+        [whole] = scored(tokenizer, [text])
+        for size in (1, 7):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(scorer_module, "LONG_LINE", 1)
+                patch.setattr(tokenizer, "cut", functools.partial(tokenizer.cut, size=size))
+                [pieces] = scored(tokenizer, [text])
+            assert pieces.tally.spelled == whole.tally.spelled
+
+
+@functools.cache
+def _spelling(kind: TokenizerKind) -> Tokenizer:
+    """One that knows few words and characters."""
+    return toy_tokenizer(kind, text="the cat 春 the cat 春 a\n")
+
+
 def test_a_file_carries_its_state_and_another_file_does_not() -> None:
     tokenizer = toy_tokenizer("hybrid")
     engine = ToyEngine(tokenizer.vocab_size)
@@ -168,6 +214,15 @@ def test_a_file_carries_its_state_and_another_file_does_not() -> None:
     alone = scored(tokenizer, ["the cat", "the dog"])
     assert scores[0].tally.logprob == pytest.approx(alone[0].tally.logprob)
     assert abs(scores[2].tally.logprob - alone[1].tally.logprob) > 1e-3
+
+
+def test_a_file_that_comes_again_begins_anew() -> None:
+    tokenizer = toy_tokenizer("hybrid")
+    lines = [Line(text, "a", number, document) for document in (1, 2) for number, text in ((1, "the"), (2, "the"))]
+    scores = list(Scorer(ToyEngine(tokenizer.vocab_size), tokenizer).score(lines, context="file"))
+    logprobs = [score.tally.logprob for score in scores]
+    assert logprobs[2:] == pytest.approx(logprobs[:2], abs=1e-9)
+    assert abs(logprobs[1] - logprobs[0]) > 1e-3
 
 
 def test_identical_lines_are_read_once_and_keep_their_places() -> None:

@@ -149,7 +149,8 @@ def test_plain_library_gives_the_same_ids(kind: TokenizerKind, lowercase: bool, 
     text = TEXT + "Unknown WORDS: é ß Σ <0x41> <unk> 😀\t\r\n  x"
     assert plain.encode(text).ids == tokenizer.encode(text).tolist() == loaded.encode(text).tolist()
     assert loaded.fingerprint == tokenizer.fingerprint
-    if tokenizer.lossless:
+    assert (loaded.lowercase, loaded.lossless) == (tokenizer.lowercase, tokenizer.lossless)
+    if tokenizer.joined:
         assert plain.decode(plain.encode(text).ids) == tokenizer.decode(tokenizer.encode(text))
     assert not plain.get_added_tokens_decoder()
 
@@ -158,7 +159,9 @@ def test_plain_library_gives_the_same_ids(kind: TokenizerKind, lowercase: bool, 
 def test_lowercase(kind: TokenizerKind) -> None:
     tokenizer = make(kind, 300, lowercase=True)
     assert tokenizer.encode("The CAT").tolist() == tokenizer.encode("the cat").tolist()
-    if tokenizer.lossless:
+    assert (tokenizer.lowercase, tokenizer.lossless) == (True, False)
+    assert (make(kind, 300).lowercase, make(kind, 300).lossless) == (False, kind != "word")
+    if tokenizer.joined:
         assert tokenizer.decode(tokenizer.encode("The\udcc3 ÉÀ")) == "the\udcc3 éà"
 
 
@@ -233,6 +236,6 @@ def test_cut_holds_on_nasty_texts(kind: TokenizerKind, unit: str) -> None:
         for size in (333, 2500):
             cuts = list(tokenizer.cut(text, size))
             assert max(map(len, cuts)) <= max(size, 4 * 320) + 1
-            if tokenizer.lossless:
+            if tokenizer.joined:
                 assert "".join(cuts) == text
             assert [token for ids in tokenizer.encode_batch(cuts) for token in ids.tolist()] == whole

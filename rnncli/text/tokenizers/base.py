@@ -37,10 +37,20 @@ class Tokenizer(Protocol):
     """
 
     kind: ClassVar[TokenizerKind]
-    lossless: ClassVar[bool]
+    joined: ClassVar[bool]
+    """Whether the text of ids is that of each, one after the other. Not so for word: spaces come between, and
+    <unk> stands for no text."""
     vocab_size: int
     newline_id: int
     """The token that ends a line and stands before the first: always a token of its own."""
+
+    @property
+    def lowercase(self) -> bool:
+        """Whether capitals are folded."""
+
+    @property
+    def lossless(self) -> bool:
+        """Whether ids give the text back: not where a word may be <unk>, nor where capitals are folded."""
 
     @classmethod
     def train(cls, blocks: Iterable[str], config: TokenizerConfig) -> Self:

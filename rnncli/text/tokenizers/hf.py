@@ -36,7 +36,7 @@ class HFTokenizer(abc.ABC):
     """A tokenizer over a ``tokenizers.Tokenizer`` without added tokens. A kind adds ``train`` and names."""
 
     kind: ClassVar[TokenizerKind]
-    lossless: ClassVar[bool] = True
+    joined: ClassVar[bool] = True
     newline: ClassVar[str] = "\n"
     probe: ClassVar[tuple[str, ...]]
     """How its pre-tokenizer splits a small text: what tells a file of this kind from others."""
@@ -54,6 +54,8 @@ class HFTokenizer(abc.ABC):
         self._data = inner.to_str(pretty=True).encode() + b"\n" if data is None else data
         self.vocab_size: int = inner.get_vocab_size()
         self.newline_id: int = newline_id
+        self.lowercase: bool = inner.normalizer is not None
+        self.lossless: bool = self.joined and not self.lowercase
 
     @classmethod
     @abc.abstractmethod

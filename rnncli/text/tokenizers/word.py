@@ -25,7 +25,7 @@ class WordTokenizer(HFTokenizer):
     """Ids: <unk>, newline, then the words by frequency. A literal <unk> in a text is that token too."""
 
     kind: ClassVar[TokenizerKind] = "word"
-    lossless: ClassVar[bool] = False
+    joined: ClassVar[bool] = False
     probe: ClassVar[tuple[str, ...]] = ("ab", "12", "\n", "cd")
     model: ClassVar[type] = models.WordLevel
     reach: ClassVar[int] = 320
