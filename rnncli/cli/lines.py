@@ -5,12 +5,14 @@ from __future__ import annotations
 import codecs
 import os
 import select
-import sys
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rnncli.cli.terminal import flush, say, say_waiting
+from rnncli.cli.terminal import check_stdin, flush, say, say_waiting
 from rnncli.errors import ConfigError, CorpusError
+
+if TYPE_CHECKING:
+    from rnncli.text.sources import Source
 
 STDIN = "-"
 READ = 1 << 16
@@ -25,6 +27,15 @@ class Lines:
         self.strict = strict
         self.quiet = quiet
         self.invalid = 0
+        self._found = [self._find(file) for file in self.files]
+
+    def _find(self, file: str) -> list[Source] | None:
+        """What a file stands for: a missing one is an error before any line is read. None: a pipe, read in turn."""
+        from rnncli.text.sources import find_sources
+
+        if file == STDIN or (os.path.exists(file) and not os.path.isfile(file) and not os.path.isdir(file)):
+            return None
+        return find_sources([file])
 
     def __iter__(self) -> Iterator[Any]:
         """``Line`` records, and FLUSH where nothing more is waiting."""
@@ -33,13 +44,13 @@ class Lines:
 
         if check_encoding(self.encoding).startswith(("utf-16", "utf-32")):
             raise ConfigError(f"lines cannot be told apart in {self.encoding}", hint="Convert the text to UTF-8.")
-        name, number = "", 0
-        for file, data in self._raw():
+        last, number = 0, 0
+        for document, file, data in self._raw():
             if data is None:
                 yield FLUSH
                 flush()  # the scorer is back for more, so all rows so far were written
                 continue
-            name, number = (name, number + 1) if file == name else (file, 1)
+            last, number = document, number + 1 if document == last else 1
             text, valid = decode_line(data, self.encoding)
             if not valid:
                 self.invalid += 1
@@ -49,19 +60,22 @@ class Lines:
                         f"{file}, line {number} is not {self.encoding.upper()}",
                         hint="Say --encoding NAME, or leave --strict out to score it by its bytes.",
                     )
-            yield Line(text, file, number)
+            yield Line(text, file, number, document)
 
-    def _raw(self) -> Iterator[tuple[str, bytes | None]]:
-        """File names and lines as bytes; None where nothing is waiting."""
+    def _raw(self) -> Iterator[tuple[int, str, bytes | None]]:
+        """Documents by number from 1, their names and their lines as bytes; None where nothing is waiting."""
         from rnncli.text.read import find_sources, iter_lines
 
-        for file in self.files:
+        document = 0
+        for file, found in zip(self.files, self._found, strict=True):
             if file == STDIN:
+                document += 1
                 say_waiting("lines", quiet=self.quiet)
-                yield from ((STDIN, line) for line in _stdin_lines())
-            else:
-                for source in find_sources([file]):
-                    yield from ((source.name, line) for line in iter_lines(source))
+                yield from ((document, STDIN, line) for line in _stdin_lines())
+                continue
+            for source in find_sources([file]) if found is None else found:
+                document += 1
+                yield from ((document, source.name, line) for line in iter_lines(source))
 
     def warn(self) -> None:
         """Say once, at the end, how many lines were not in the encoding."""
@@ -72,9 +86,7 @@ class Lines:
 
 def _stdin_lines() -> Iterator[bytes | None]:
     """Lines of stdin without their ends, each as soon as it is there; None before a wait."""
-    if sys.stdin is None:
-        raise CorpusError("stdin is closed", hint="Give a FILE, or pipe some lines in.")
-    fd = sys.stdin.fileno()
+    fd = check_stdin().fileno()
     first, pieces = True, list[bytes]()
     while True:
         if not _is_waiting(fd):
@@ -88,8 +100,9 @@ def _stdin_lines() -> Iterator[bytes | None]:
             first, pieces = False, []
         if rest:
             pieces.append(rest)
-    if pieces:
-        yield _trimmed(b"".join(pieces), first)
+    last = b"".join(pieces)
+    if last and not (first and last == codecs.BOM_UTF8):
+        yield _trimmed(last, first)
 
 
 def _is_waiting(fd: int) -> bool:

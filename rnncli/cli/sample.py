@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,7 +19,7 @@ from rnncli.cli.options import (
     ThreadsOption,
     config_options,
 )
-from rnncli.cli.terminal import flush, is_terminal, say_waiting, write, write_bytes
+from rnncli.cli.terminal import flush, is_terminal, read_stdin, write, write_bytes
 from rnncli.config import SampleConfig, validate
 from rnncli.errors import ConfigError, CorpusError
 
@@ -63,18 +64,16 @@ def sample(
 def _one_prompt(prompt: str | None, quiet: bool) -> str:
     if prompt != "-":
         return prompt or ""
-    say_waiting("a prompt", quiet=quiet)
-    data = sys.stdin.buffer.read().replace(b"\r\n", b"\n")
+    data = read_stdin("a prompt", quiet=quiet).replace(b"\r\n", b"\n")
     return data.removesuffix(b"\n").decode("utf-8", errors="surrogateescape")
 
 
 def _many_prompts(path: str, quiet: bool) -> Iterator[str]:
     if path == "-":
-        say_waiting("prompts, one a line,", quiet=quiet)
-        data = sys.stdin.buffer.read()
+        data = read_stdin("prompts, one a line,", quiet=quiet)
     else:
         try:
-            data = Path(path).read_bytes()
+            data = Path(path).read_bytes().removeprefix(codecs.BOM_UTF8)
         except OSError as error:
             raise CorpusError(f"cannot read {path}: {error.strerror or error}") from error
     for line in data.removesuffix(b"\n").split(b"\n") if data else ():
@@ -100,9 +99,9 @@ def _stream(model: Model, prompt: str, config: SampleConfig, *, echo: bool) -> N
     for chunk in model.sampler.stream(prompt, config):
         if screen:
             write(chunk.text)
-            flush()
         else:
             write_bytes(chunk.data)
+        flush()
         last = chunk.text or last
     if not last.endswith("\n"):
         write("\n")

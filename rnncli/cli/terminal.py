@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import os
 import sys
-from typing import IO, Literal
+from typing import IO, Literal, TextIO
+
+from rnncli.errors import CorpusError
 
 ColorStream = Literal["stdout", "stderr"]
 
@@ -49,17 +53,44 @@ def paint(text: str, *codes: int, on: bool) -> str:
     return f"\x1b[{';'.join(map(str, codes))}m{text}\x1b[0m" if on and text else text
 
 
+def tell(text: str) -> None:
+    """Talk on stderr, as it is; nothing where that is closed."""
+    if sys.stderr is not None:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+def tell_in_a_signal(text: str) -> None:
+    """The same from a signal handler: a signal may come amid a write to sys.stderr, which lets no other one in."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            os.write(2, text.encode())
+
+
 def say(message: str, *, quiet: bool = False) -> None:
     """One line of talk on stderr."""
-    if not quiet and sys.stderr is not None:
-        sys.stderr.write(f"rnncli: {one_line(message)}\n")
-        sys.stderr.flush()
+    if not quiet:
+        tell(f"rnncli: {one_line(message)}\n")
 
 
 def say_waiting(what: str, *, quiet: bool = False) -> None:
     """Tell a person at the keyboard what is waited for; nothing where stdin is a file or a pipe."""
     if is_terminal(sys.stdin):
         say(f"reading {what} from the terminal; end it with Ctrl-D", quiet=quiet)
+
+
+def check_stdin() -> TextIO:
+    """Standard input, or a CorpusError where it is closed."""
+    if sys.stdin is None:
+        raise CorpusError("standard input is closed", hint="Name a file, or pipe some text in.")
+    return sys.stdin
+
+
+def read_stdin(what: str, *, quiet: bool) -> bytes:
+    """All of standard input, without the mark that may open it; a person at the keyboard is told what is read."""
+    stream = check_stdin()
+    say_waiting(what, quiet=quiet)
+    return stream.buffer.read().removeprefix(codecs.BOM_UTF8)
 
 
 def write(text: str) -> None:

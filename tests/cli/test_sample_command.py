@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import select
+import sys
+import types
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from rnncli.cli.sample import _stream
+from rnncli.config import SampleConfig
+from rnncli.records import Chunk
 from tests.cli.conftest import Call
 
 BRIEF = ("-n", "12", "--seed", "5", "--temperature", "0.9")
@@ -49,6 +57,32 @@ def test_samples_of_lines_stand_one_a_line(toy: Call, tmp_path: Path) -> None:
     assert [line[:3] for line in (lines[0], lines[1], lines[4], lines[5])] == ["the"] * 4
     piped = toy("sample", "-m", "lines", *BRIEF, "--prompts", "-", "--count", "2", stdin=b"the\n\nthey")
     assert piped.out == out
+
+
+def test_a_mark_at_the_beginning_is_no_prompt(toy: Call, tmp_path: Path) -> None:
+    mark = "\ufeff".encode()
+    plain = toy("sample", "-", *BRIEF, stdin=b"the cat\n").out
+    assert toy("sample", "-", *BRIEF, stdin=mark + b"the cat\n").out == plain
+    (tmp_path / "prompts.txt").write_bytes(mark + b"the cat\n")
+    assert toy("sample", "--prompts", "prompts.txt", *BRIEF).out == plain
+    assert toy("sample", "--prompts", "-", *BRIEF, stdin=mark + b"the cat\n").out == plain
+
+
+def test_each_piece_goes_into_a_pipe_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    seen = []
+
+    class Sampler:
+        def stream(self, prompt: str, config: SampleConfig) -> Iterator[Chunk]:
+            for text in (" one", " two"):
+                yield Chunk(text=text, data=text.encode(), id=0, logprob=-1.0)
+                seen.append(os.read(reader, 100) if select.select([reader], [], [], 0)[0] else b"")
+
+    with open(writer, "w") as pipe, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", pipe)
+        _stream(types.SimpleNamespace(sampler=Sampler()), "the", SampleConfig(), echo=True)  # type: ignore[arg-type]
+    os.close(reader)
+    assert seen == [b"the one", b" two"]
 
 
 def test_json_is_one_object_a_sample(toy: Call) -> None:

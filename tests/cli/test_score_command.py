@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,34 @@ def test_files_compressed_files_and_stdin_in_order(toy: Call, tmp_path: Path) ->
         ("b.txt.gz", 1, "they"),
     ]  # fmt: skip
     assert len(records(toy("score", "--json", "--skip-empty", "a.txt").out)) == 2
+
+
+def test_a_file_given_twice_is_two_texts(toy: Call, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("the cat\nthe dog\n")
+    found = records(toy("score", "--json", "--context", "file", "a.txt", "a.txt").out)
+    assert [r["line"] for r in found] == [1, 2, 1, 2]
+    assert [r["logprob"] for r in found[2:]] == pytest.approx([r["logprob"] for r in found[:2]], abs=1e-12)
+    assert found[0]["logprob"] != pytest.approx(
+        records(toy("score", "--json", "--context", "file", stdin=b"the dog\nthe cat\n").out)[1]["logprob"]
+    )
+
+
+def test_a_missing_file_is_found_out_before_the_first_row(toy: Call, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("the cat\n")
+    code, out, err = toy("score", "a.txt", "-", "missing.txt", stdin=b"the dog\n")
+    assert (code, out) == (4, "")
+    assert err.startswith("rnncli: error: there is no file missing.txt\n")
+
+
+def test_a_pipe_by_name_is_read_in_its_turn(toy: Call, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("the cat\n")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(b"the dog\n",))
+    writer.start()
+    found = records(toy("score", "--json", "a.txt", "pipe").out)
+    writer.join()
+    assert [(r["file"], r["line"], r["text"]) for r in found] == [("a.txt", 1, "the cat"), ("pipe", 1, "the dog")]
 
 
 def test_total_is_the_sum(toy: Call) -> None:
@@ -101,6 +131,9 @@ def test_a_mark_at_the_beginning_is_no_text(toy: Call, tmp_path: Path) -> None:
     (tmp_path / "marked.txt").write_bytes(b"\xef\xbb\xbfcat\n\xef\xbb\xbfcat\n")
     for arguments, stdin in ((["marked.txt"], b""), ([], (tmp_path / "marked.txt").read_bytes())):
         assert [r["chars"] for r in records(toy("score", "--json", *arguments, stdin=stdin).out)] == [3, 4]
+    (tmp_path / "only.txt").write_bytes(b"\xef\xbb\xbf")
+    for arguments, stdin in ((["only.txt"], b""), ([], b"\xef\xbb\xbf")):
+        assert toy("score", "--json", *arguments, stdin=stdin) == (0, "", "")
 
 
 def test_context_file_is_passed_on(toy: Call) -> None:
