@@ -72,6 +72,15 @@ def resolve(model: str | None = None) -> Path:
     return folder
 
 
+def reference(folder: str | Path) -> str:
+    """What -m takes for a model's folder: its name where it lies in ./models, else a path that is no name."""
+    path = Path(folder)
+    same = path.parent == MODELS or path.parent.absolute() == MODELS.absolute()
+    if same and _is_name(path.name):
+        return path.name
+    return str(path) if len(path.parts) > 1 or path.is_absolute() else f".{os.sep}{path}"
+
+
 def _find(model: str) -> Path:
     if _is_model(folder := MODELS / model) and _is_name(model):
         return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -83,4 +84,5 @@ def make(
         path.write_bytes(data)
     except OSError as error:
         raise RnncliError(f"cannot write {path}: {error.strerror or error}") from error
-    say(f"wrote {path} ({human_size(len(data))}); train on it: rnncli train {path}", quiet=quiet)
+    command = f"rnncli train {shlex.quote(str(path))}"
+    say(f"wrote {path} ({human_size(len(data))}); train on it: {command}", quiet=quiet)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 
 from rnncli import library
 from rnncli.cli.columns import human_count
@@ -16,16 +15,12 @@ LARGE_GAP = 0.25
 
 def summary(done: Done, *, color: bool) -> str:
     """Text for a person, several lines."""
-    name = shlex.quote(model_name(done.model))
+    name = _quoted(done.model)
     speed = f"{done.steps:,} steps in {done.seconds:.1f} s, {done.tokens_per_second:,.0f} tokens/s"
     lines = ["", f"{speed}; {human_count(done.params)} parameters", ""]
     lines += _figures(done, color)
     if done.reason == "interrupted":
-        lines += [
-            "",
-            f"Stopped and saved in {one_line(done.model)}. Go on with:",
-            f"  rnncli train --resume {name}",
-        ]
+        lines += ["", f"Stopped and saved in {one_line(done.model)}. Go on with:", f"  rnncli train --resume {name}"]
     else:
         if done.reason == "patience":
             lines += ["", "It stopped early: the validation figure had ceased to improve."]
@@ -34,11 +29,14 @@ def summary(done: Done, *, color: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
-def model_name(folder: str) -> str:
-    """What to give -m for this folder: its name where it lies in ./models."""
-    path = Path(folder)
-    same = path.parent == library.MODELS or path.parent.absolute() == library.MODELS.absolute()
-    return path.name if same else folder
+def resume_hint(folder: str) -> str:
+    """How to go on with a training that was stopped, in one line."""
+    return f"stopped and saved; go on with: rnncli train --resume {_quoted(folder)}"
+
+
+def _quoted(folder: str) -> str:
+    """What names a model in a command, ready for a shell and fit for a terminal."""
+    return one_line(shlex.quote(library.reference(folder)))
 
 
 def _figures(done: Done, color: bool) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,12 +16,12 @@ PRIVACY = (
 )
 
 
-def model_card(name: str, config: Mapping[str, Any], samples: Sequence[str]) -> str:
-    """Markdown from a config.json and some samples."""
+def model_card(name: str, config: Mapping[str, Any], samples: Sequence[str], *, reference: str | None = None) -> str:
+    """Markdown from a config.json and some samples. ``reference``: what -m takes, if that is not the name."""
     corpus, metrics = config["corpus"], config["metrics"]
     part = config["parts"][0]["model"]
     lines = [
-        f"# {name}",
+        f"# {_one_line(name)}",
         "",
         f"A recurrent language model, trained by rnncli {config['rnncli']} on {_list(corpus['files'])}: "
         f"{corpus['characters']:,} characters, {corpus['words']:,} words, {corpus['lines']:,} lines.",
@@ -47,17 +48,13 @@ def model_card(name: str, config: Mapping[str, Any], samples: Sequence[str]) -> 
     ]
     for sample in samples:
         lines += ["~~~", sample.strip("\n").replace("~~~", "~ ~ ~"), "~~~", ""]
-    lines += [
-        *PRIVACY,
-        "## Use",
-        "",
-        "```sh",
-        f"rnncli sample -m {name}",
-        f"echo 'How likely is this sentence?' | rnncli score -m {name}",
-        "```",
-        "",
-    ]
-    return "\n".join(lines)
+    return "\n".join([*lines, *PRIVACY, *_use(name if reference is None else reference)])
+
+
+def _use(reference: str) -> list[str]:
+    model = _one_line(shlex.quote(reference))
+    commands = (f"rnncli sample -m {model}", f"echo 'How likely is this sentence?' | rnncli score -m {model}")
+    return ["## Use", "", "```sh", *commands, "```", ""]
 
 
 def _figures(metrics: Mapping[str, Any], corpus: Mapping[str, Any]) -> list[str]:
@@ -77,4 +74,9 @@ def _figures(metrics: Mapping[str, Any], corpus: Mapping[str, Any]) -> list[str]
 
 
 def _list(names: Sequence[str]) -> str:
-    return ", ".join(names) if names else "text"
+    return ", ".join(map(_one_line, names)) if names else "text"
+
+
+def _one_line(text: str) -> str:
+    """A name that may hold anything, without what would break the line."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)

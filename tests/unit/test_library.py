@@ -56,6 +56,20 @@ def test_a_name_in_models_goes_before_a_folder_here() -> None:
     assert library.resolve("poems") == Path("models/poems")
 
 
+def test_a_reference_is_what_finds_the_folder_again(tmp_path: Path) -> None:
+    for name in ("x", "elsewhere/deep", "-x"):
+        folder = Path(name)
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text("{}")
+        assert library.resolve(library.reference(folder)).samefile(folder)
+        assert library.resolve(library.reference(folder.absolute())).samefile(folder)
+    inside = put("x")
+    assert library.reference(inside) == library.reference(str(inside.absolute())) == "x"
+    assert library.resolve("x").samefile(inside)
+    assert [library.reference(name) for name in ("x", "-x", "elsewhere/deep")] == ["./x", "./-x", "elsewhere/deep"]
+    assert library.resolve("./x").samefile(tmp_path / "x")
+
+
 def test_without_a_name_the_newest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     starter = put_starter(tmp_path, monkeypatch)
     assert library.resolve() == starter
