@@ -10,8 +10,18 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from rnncli.cli.plan import plan_table
-from rnncli.cli.summary import summary
-from rnncli.cli.terminal import flush, has_color, is_terminal, one_line, paint, say, write
+from rnncli.cli.summary import resume_hint, summary
+from rnncli.cli.terminal import (
+    flush,
+    has_color,
+    is_terminal,
+    one_line,
+    paint,
+    say,
+    tell,
+    tell_in_a_signal,
+    write,
+)
 from rnncli.records import Done, Evaluated, Notice, StepDone, TrainEvent
 
 if TYPE_CHECKING:
@@ -20,6 +30,7 @@ if TYPE_CHECKING:
 QUIET_SECONDS = 10.0
 """Between two lines about steps, where stderr is no terminal."""
 STOPPING = "stopping: this step is finished and saved first; Ctrl-C again leaves at once"
+STOPPING_EARLY = "stopping: nothing is saved yet; Ctrl-C again leaves at once"
 
 
 class Display(Protocol):
@@ -31,8 +42,8 @@ class Display(Protocol):
     def event(self, event: TrainEvent) -> None:
         """Show what happened."""
 
-    def stopping(self) -> None:
-        """Answer a Ctrl-C at once. Runs in a signal handler."""
+    def stopping(self, *, saving: bool) -> None:
+        """Answer a Ctrl-C at once. Runs in a signal handler. ``saving``: there is something to save."""
 
 
 @contextmanager
@@ -51,9 +62,9 @@ def open_display(*, as_json: bool, quiet: bool) -> Iterator[Display]:
         yield Log()
 
 
-def _tell_stopping() -> None:
-    # A signal may come amid a write to sys.stderr, which would not let another one in.
-    os.write(2, f"rnncli: {STOPPING}\n".encode())
+def stopping_text(*, saving: bool) -> str:
+    """The answer to a first Ctrl-C."""
+    return f"rnncli: {STOPPING if saving else STOPPING_EARLY}"
 
 
 class Silent:
@@ -65,7 +76,7 @@ class Silent:
     def event(self, event: TrainEvent) -> None:
         pass
 
-    def stopping(self) -> None:
+    def stopping(self, *, saving: bool) -> None:
         pass
 
 
@@ -84,10 +95,12 @@ class Json:
         from rnncli.formats import json
 
         self._write(json.event(event))
+        if isinstance(event, Done) and event.reason == "interrupted":
+            say(resume_hint(event.model), quiet=self.quiet)
 
-    def stopping(self) -> None:
+    def stopping(self, *, saving: bool) -> None:
         if not self.quiet:
-            _tell_stopping()
+            tell_in_a_signal(stopping_text(saving=saving) + "\n")
 
     def _write(self, line: str) -> None:
         write(line + "\n")
@@ -111,14 +124,13 @@ class Log:
         else:
             show_rare(event)
 
-    def stopping(self) -> None:
-        _tell_stopping()
+    def stopping(self, *, saving: bool) -> None:
+        tell_in_a_signal(stopping_text(saving=saving) + "\n")
 
 
 def show_plan(plan: Plan) -> None:
     """The plan's table on stderr."""
-    sys.stderr.write(plan_table(plan.settings, color=has_color("stderr")) + "\n")
-    sys.stderr.flush()
+    tell(plan_table(plan.settings, color=has_color("stderr")) + "\n")
 
 
 def show_rare(event: TrainEvent) -> None:
@@ -128,8 +140,7 @@ def show_rare(event: TrainEvent) -> None:
     elif isinstance(event, Notice):
         say(event.message)
     elif isinstance(event, Done):
-        sys.stderr.write(summary(event, color=has_color("stderr")))
-        sys.stderr.flush()
+        tell(summary(event, color=has_color("stderr")))
 
 
 def step_text(step: StepDone) -> str:

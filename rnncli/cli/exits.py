@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from rnncli.cli.terminal import has_color, one_line, paint
+from rnncli.cli.terminal import has_color, one_line, paint, tell
 from rnncli.errors import ConfigError, CorpusError, DeviceError, ModelError, RnncliError
 
 DONE, FAILED, USAGE, MODEL, CORPUS, INTERRUPTED, CLOSED_PIPE = 0, 1, 2, 3, 4, 130, 141
@@ -29,13 +29,8 @@ def code_of(error: RnncliError) -> int:
 
 def report(message: str, hint: str | None = None) -> None:
     """``rnncli: error: MESSAGE`` on stderr, and the hint on the next line."""
-    if sys.stderr is None:
-        return
     label = paint("rnncli: error:", 1, 31, on=has_color("stderr"))
-    sys.stderr.write(f"{label} {one_line(message)}\n")
-    if hint:
-        sys.stderr.write(f"{one_line(hint)}\n")
-    sys.stderr.flush()
+    tell(f"{label} {one_line(message)}\n" + (f"{one_line(hint)}\n" if hint else ""))
 
 
 def report_unexpected(error: BaseException) -> int:
@@ -50,6 +45,15 @@ def report_unexpected(error: BaseException) -> int:
     else:
         report(f"{type(error).__name__}: {text}" if text else type(error).__name__, "--debug shows where.")
     return FAILED
+
+
+def fill_stderr() -> None:
+    """Where stderr is closed, point it at nothing: else the next file opened gets its number, and its talk."""
+    if sys.stderr is None:
+        try:
+            os.fstat(2)
+        except OSError:
+            silence(2)
 
 
 def silence(*streams: int) -> None:

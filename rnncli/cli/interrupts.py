@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from rnncli.cli.terminal import is_terminal, tell_in_a_signal
+
+SHOW_CURSOR = "\x1b[?25h"
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -40,6 +44,8 @@ class Interrupts:
         if self._stop is None:
             raise KeyboardInterrupt
         if self.count > 1:
+            if is_terminal(sys.stderr):
+                tell_in_a_signal(SHOW_CURSOR)  # the live line hides it
             os._exit(130)
         self._stop()
         if self._tell is not None:

@@ -11,7 +11,7 @@ from rich.live import Live as RichLive
 from rich.text import Text
 
 from rnncli.cli.braille import curve
-from rnncli.cli.display import STOPPING, clock, show_plan, show_rare, valid_text
+from rnncli.cli.display import clock, show_plan, show_rare, stopping_text, valid_text
 from rnncli.records import Evaluated, Saved, StepDone, TrainEvent
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Live:
         self.best = ""
         self.losses: list[float] = []
         self.every = 1
-        self.halted = False
+        self.halted = ""
 
     def plan(self, plan: Plan) -> None:
         show_plan(plan)
@@ -58,13 +58,13 @@ class Live:
             self.step = None
             show_rare(event)
 
-    def stopping(self) -> None:
-        self.halted = True
+    def stopping(self, *, saving: bool) -> None:
+        self.halted = stopping_text(saving=saving)
 
     def line(self) -> Text:
         """The line, short enough never to wrap."""
         if self.halted:
-            return Text(f"rnncli: {STOPPING}", no_wrap=True, overflow="ellipsis")
+            return Text(self.halted, no_wrap=True, overflow="ellipsis")
         if self.step is None:
             return Text("")
         step = self.step

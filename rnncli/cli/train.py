@@ -67,7 +67,7 @@ def train(
             run = _resume(resume, given, device, threads, fixed=fixed)
         with open_display(as_json=json_, quiet=quiet) as display:
             if not dry_run:
-                interrupts.watch(run.stop, display.stopping)
+                interrupts.watch(run.stop, lambda: display.stopping(saving=run.saving))
             display.plan(run.plan)
             if dry_run:
                 return

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
+import signal
 import subprocess
 import sys
 import time
@@ -78,11 +80,48 @@ def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
     assert done.stderr.decode() == "rnncli: error: No space left on device\n"
 
 
-def test_a_closed_stdin_is_one_line(tmp_path: Path) -> None:
-    done = shell("rnncli score <&-; echo $?", tmp_path)
-    assert done.stderr.startswith(b"rnncli: error: ")
-    assert b"Traceback" not in done.stderr
-    assert done.stdout.split()[-1] == b"4"
+@pytest.mark.parametrize("command", ["score --no-header", "sample -", "sample --prompts -"])
+def test_a_closed_stdin_is_one_line(command: str, tmp_path: Path) -> None:
+    done = shell(f"rnncli {command} <&-; echo $?", tmp_path)
+    assert done.stderr.decode() == ("rnncli: error: standard input is closed\nName a file, or pipe some text in.\n")
+    assert done.stdout == b"4\n"
+
+
+def test_a_closed_stderr_is_no_error(tmp_path: Path) -> None:
+    done = shell("rnncli train x.txt --steps 4 2>&-; echo $?; rnncli train 2>&-; echo $?", tmp_path)
+    assert (done.stdout, done.stderr) == (b"0\n2\n", b"")
+    code = """
+import os, sys
+from rnncli.cli import app, train
+train._open = lambda *a, **k: print(os.path.samestat(os.fstat(2), os.stat(os.devnull))) or sys.exit()
+app.run(["train", "x"])
+"""
+    done = subprocess.run(
+        ["bash", "-c", 'exec "$0" -c "$1" 2>&-', sys.executable, code],
+        capture_output=True, env=clean_env(), check=False,
+    )  # fmt: skip
+    assert done.stdout == b"True\n"
+
+
+def test_a_second_ctrl_c_gives_the_cursor_back(tmp_path: Path) -> None:
+    leader, follower = pty.openpty()
+    child = subprocess.Popen(
+        [*TOY, "train", "x.txt"], stdin=follower, stdout=follower, stderr=follower, cwd=tmp_path,
+        env=clean_env({"TOY_SECONDS": "30"}),
+    )  # fmt: skip
+    os.close(follower)
+    shown = b""
+    for mark in (b"\x1b[?25l", b"stopping"):
+        while mark not in shown:
+            shown += os.read(leader, 4096)
+        time.sleep(0.2)
+        child.send_signal(signal.SIGINT)
+    assert child.wait(10) == 130
+    with contextlib.suppress(OSError):  # the other side is closed
+        while piece := os.read(leader, 4096):
+            shown += piece
+    os.close(leader)
+    assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")
 
 
 def test_a_line_is_answered_while_the_pipe_stays_open(tmp_path: Path) -> None:
@@ -190,8 +229,6 @@ sys.exit(app.run({1}))
 
 
 def test_ctrl_c_is_130_and_silent(tmp_path: Path) -> None:
-    import signal
-
     child = subprocess.Popen(
         [*TOY, "score"],
         stdin=subprocess.PIPE,

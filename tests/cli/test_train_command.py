@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from rnncli.cli.braille import curve
-from rnncli.cli.display import clock, step_text
+from rnncli.cli.display import Json, clock, step_text
 from rnncli.cli.plan import plan_table
-from rnncli.cli.summary import model_name, summary
+from rnncli.cli.summary import resume_hint, summary
 from rnncli.records import Done, Setting, StepDone, Tally
 from tests.cli.conftest import TOY, Call, clean_env
 
@@ -92,8 +92,29 @@ def test_a_signal_stops_saves_and_says_how_to_resume(tmp_path: Path, number: int
     assert "stopping: this step is finished and saved first" in err.decode()
     if as_json:
         assert json.loads(out.splitlines()[-1])["reason"] == "interrupted"
+        assert "stopped and saved; go on with: rnncli train --resume my-text\n" in err.decode()
     else:
         assert "Go on with:\n  rnncli train --resume my-text\n" in err.decode()
+
+
+def test_a_signal_before_the_training_promises_no_save(tmp_path: Path) -> None:
+    child = subprocess.Popen(
+        [*TOY, "train", "x.txt", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path,
+        env=clean_env({"TOY_PREPARING": "30"}),
+    )  # fmt: skip
+    assert child.stdout is not None
+    assert child.stderr is not None
+    child.stdout.readline()
+    child.send_signal(signal.SIGINT)
+    assert child.stderr.readline() == b"rnncli: stopping: nothing is saved yet; Ctrl-C again leaves at once\n"
+    child.send_signal(signal.SIGINT)
+    child.communicate(timeout=20)
+
+
+def test_quiet_says_nothing_of_a_resume(capsys: pytest.CaptureFixture[str]) -> None:
+    for quiet in (True, False):
+        Json(quiet).event(done(reason="interrupted"))
+    assert capsys.readouterr().err == "rnncli: stopped and saved; go on with: rnncli train --resume demo\n"
 
 
 def test_a_second_signal_leaves_at_once(tmp_path: Path) -> None:
@@ -176,7 +197,7 @@ def test_the_summary() -> None:
 
 
 def test_the_next_commands_name_the_model() -> None:
-    assert model_name("models/demo") == "demo"
-    assert model_name(str(Path("models/demo").absolute())) == "demo"
-    assert model_name("/somewhere/else") == "/somewhere/else"
     assert "-m 'my model'" in summary(done(model="models/my model"), color=False)
+    assert "-m ./elsewhere\n" in summary(done(model="elsewhere"), color=False)
+    assert "-m 'a;\u241b b'\n" in summary(done(model="models/a;\x1b\nb"), color=False)
+    assert resume_hint("out/my model").endswith("--resume 'out/my model'")

@@ -45,6 +45,7 @@ class ToyRun:
     steps: int
     seconds: float
     stopped: list[bool] = field(default_factory=list)
+    saving: bool = False
 
     def stop(self) -> None:
         self.stopped.append(True)
@@ -54,6 +55,8 @@ class ToyRun:
 
         half = r.Tally(logprob=-150.0, tokens=50, lines=10, words=20, chars=90, bytes=95)
         reason = "steps"
+        time.sleep(float(os.environ.get("TOY_PREPARING", "0")))
+        self.saving = True
         for step in range(1, self.steps + 1):
             time.sleep(self.seconds)
             yield r.StepDone(
@@ -100,7 +103,9 @@ def open_run(request: Any) -> ToyRun:
     return ToyRun(ToyPlan(tuple(settings)), folder, int(request.given.get("steps", 4)), seconds)
 
 
-def resume_run(name: str, given: Mapping[str, Any], *, device: str, threads: int | None) -> ToyRun:
+def resume_run(
+    name: str, given: Mapping[str, Any], *, device: str, threads: int | None, started: float | None = None
+) -> ToyRun:
     """A run of that name."""
     return ToyRun(ToyPlan(()), Path("models") / name, int(given.get("steps", 4)), 0.0)
 
@@ -117,6 +122,7 @@ class TrainRequest:
     device: str
     threads: int | None
     from_model: str | None
+    started: float | None = None
 
 
 def install() -> None:
