@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -24,14 +23,11 @@ def list_models(json_: JsonOption = False, debug: DebugOption = False) -> None:
     """List the models in ./models, newest first, and the starter."""
     entries = library.list_models()
     if json_:
+        from rnncli.formats import json
+
         for entry in entries:
-            record = {
-                "name": entry.name,
-                "folder": str(entry.folder),
-                "size": entry.size,
-                **_facts(entry.config),
-            }
-            write(json.dumps(record, ensure_ascii=False) + "\n")
+            facts = {"name": entry.name, "folder": str(entry.folder), "size": _size(entry), **_facts(entry.config)}
+            write(json.dumps(facts) + "\n")
         return
     rows = [_row(entry) for entry in entries]
     if not rows:
@@ -60,16 +56,37 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 def _row(entry: library.Entry) -> tuple[str, ...]:
     facts = _facts(entry.config)
-    nats = _mapping(facts["valid"]).get("nats_per_char")
-    created = datetime.fromtimestamp(entry.created, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+    size = _size(entry)
     return (
         entry.name,
-        created,
+        _date(entry.created),
         str(facts["tokenizer"] or "-") if entry.config else "unreadable",
-        human_size(entry.size),
-        f"{nats:.3f}" if isinstance(nats, int | float) else "-",
+        "-" if size is None else human_size(size),
+        _figure(_mapping(facts["valid"]).get("nats_per_char")),
         ", ".join(facts["corpus"]) or "-",
     )
+
+
+def _size(entry: library.Entry) -> int | None:
+    """None for a folder that may not be looked into."""
+    try:
+        return entry.size
+    except OSError:
+        return None
+
+
+def _date(seconds: float) -> str:
+    try:
+        return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+    except (ValueError, OverflowError, OSError):
+        return "-"
+
+
+def _figure(value: Any) -> str:
+    try:
+        return f"{value:.3f}" if isinstance(value, int | float) else "-"
+    except OverflowError:
+        return "-"
 
 
 def show(model: ModelArgument = None, json_: JsonOption = False, debug: DebugOption = False) -> None:

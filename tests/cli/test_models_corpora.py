@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,27 @@ def test_list_is_a_table_for_programs(here: Call) -> None:
     records = {record["name"]: record for record in map(json.loads, here("models", "list", "--json").out.splitlines())}
     assert records["poems"]["valid"] == {"nats_per_char": 1.23456}
     assert records["poems"]["folder"] == "models/poems"
+
+
+def test_list_survives_odd_values(here: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    put("late", created=1e30, metrics={"valid": {"nats_per_char": 10**400}})
+    put("timeless", created=float("nan"), tokenizer={"kind": "\ud800"})
+    closed = put("closed")
+    listed = Path.iterdir
+
+    def iterdir(self: Path) -> Iterator[Path]:
+        if self == closed:
+            raise PermissionError(13, "Permission denied", str(self))
+        return listed(self)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    code, out, err = here("models", "list")
+    rows = {line.split("\t")[0]: line.split("\t") for line in out.splitlines()}
+    assert (code, err) == (0, "")
+    assert (rows["late"][1], rows["late"][4], rows["timeless"][1], rows["closed"][3]) == ("-", "-", "-", "-")
+    code, out, err = here("models", "list", "--json")
+    records = {record["name"]: record for record in map(json.loads, out.splitlines())}
+    assert (code, records["closed"]["size"], records["timeless"]["created"]) == (0, None, None)
 
 
 def test_show_path_and_remove(here: Call) -> None:
