@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +14,7 @@ from rnncli.config import (
     Context,
     Device,
     EngineName,
-    ModelConfig,
     SampleConfig,
-    TokenizerConfig,
     Unit,
     options_of,
     training_flags,
@@ -28,12 +25,9 @@ from rnncli.errors import ConfigError
 from rnncli.formats.card import model_card
 from rnncli.records import Done, Sample, Setting, TextScore, TrainEvent
 from rnncli.store import CARD, TRAINING, Stored, open_folder, write_bytes
-from rnncli.text.read import check_encoding
-from rnncli.text.sources import find_sources
-from rnncli.text.survey import survey
 from rnncli.training.plan import Plan
-from rnncli.training.prepare import RunConfig, part_corpus
-from rnncli.training.recipe import make_plan
+from rnncli.training.prepare import RunConfig
+from rnncli.training.request import TrainRequest, open_request
 
 __all__ = ["Model", "Plan", "Run", "TrainRequest", "load", "open_run", "resume_run", "train"]
 
@@ -46,22 +40,6 @@ if TYPE_CHECKING:
     from rnncli.inference.scorer import Scorer
     from rnncli.text.tokenizers.base import Tokenizer
     from rnncli.training.run import Run as TrainingRun
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainRequest:
-    """What a person asks of a training. ``given``: only the settings they named; the recipe chooses the rest."""
-
-    corpora: tuple[str, ...]
-    given: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    name: str | None = None
-    out: str | None = None
-    overwrite: bool = False
-    device: Device = "auto"
-    threads: int | None = None
-    from_model: str | None = None
-    started: float | None = None
-    """When the time budget began, by time.monotonic(); without it, when the corpus is first looked at."""
 
 
 class Run:
@@ -96,75 +74,24 @@ class Run:
 
 def open_run(request: TrainRequest) -> Run:
     """Look at the corpus and make the plan. Nothing is written yet, and torch is not imported."""
-    started = time.monotonic() if request.started is None else request.started
-    folder = library.new_folder(request.corpora, name=request.name, out=request.out, overwrite=request.overwrite)
-    machine = find_machine(request.device, request.threads)
-    encoding = check_encoding(request.given.get("encoding", "utf-8"))
-    skipped: list[str] = []
-    sources = find_sources(request.corpora, skipped)
-    facts = survey(sources, encoding)
-    source = open_folder(library.resolve(request.from_model)) if request.from_model is not None else None
-    kept = {} if source is None else _kept_from(source, request.given)
-    plan = make_plan(facts, machine, {**kept, **_at_home(request.given)}, kept=kept.keys())
-    parts = part_corpus(sources, plan, facts)
-    why = "as you said" if "valid" in request.given else "held out of the text, never trained on"
-    plan = replace(plan, settings=(*plan.settings, Setting(name="validation", value=parts.how, why=why)))
-    from_folder = str(source.folder.absolute()) if source is not None else None
-    config = RunConfig.of(
-        plan, facts, machine, corpora=tuple(_absolute(c) for c in request.corpora), source=from_folder
-    )
-    notices = (f"left out, as it is no text: {', '.join(skipped[:5])}",) if skipped else ()
+    opened = open_request(request)
 
     def make() -> TrainingRun:
         from rnncli.training.run import Run as TrainingRun
 
         return TrainingRun(
-            folder,
-            config,
-            machine,
+            opened.folder,
+            opened.config,
+            opened.machine,
             resume=False,
-            started=started,
+            started=opened.started,
             overwrite=request.overwrite,
-            source=source,
-            notices=notices,
-            parts=parts,
+            source=opened.source,
+            notices=opened.notices,
+            parts=opened.parts,
         )
 
-    return Run(folder, plan, make)
-
-
-def _absolute(path: str) -> str:
-    """A path that a resume from another folder still finds; - stays what it is."""
-    return path if path == "-" else str(Path(path).absolute())
-
-
-def _at_home(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings, a validation file among them by its absolute path."""
-    valid = given.get("valid")
-    if valid is None or _is_number(valid):
-        return dict(given)
-    return {**given, "valid": _absolute(valid)}
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _kept_from(source: Stored, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The network and the tokenizer of a model that is to be trained further, as settings."""
-    kept = {f.name: getattr(source.model, f.name) for f in options_of(ModelConfig) if "dropout" not in f.name}
-    kept |= {f.name: source.config["tokenizer"][f.name] for f in options_of(TokenizerConfig)}
-    for name, value in given.items():
-        if name in kept and kept[name] != value:
-            raise ConfigError(
-                f"{training_flags()[name]} {value} does not fit the model, which has {kept[name]}",
-                hint=f"Leave {training_flags()[name]} out: --from keeps the model's network and tokenizer.",
-            )
-    return kept
+    return Run(opened.folder, opened.config.plan, make)
 
 
 RESUMABLE = ("minutes", "steps", "epochs")
@@ -322,4 +249,7 @@ def write_card(folder: Path, threads: int) -> None:
     model = load(folder, device="cpu", threads=threads)
     config = SampleConfig(max_tokens=60, seed=1, count=CARD_SAMPLES)
     samples = [sample.text for sample in model.sampler.samples([""], config)]
-    write_bytes(folder / CARD, model_card(model.name, model.config, samples).encode("utf-8", "replace"))
+    write_bytes(
+        folder / CARD,
+        model_card(model.name, model.config, samples, reference=library.reference(folder)).encode("utf-8", "replace"),
+    )

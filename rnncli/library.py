@@ -10,6 +10,7 @@ import difflib
 import json
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -136,9 +137,9 @@ def entry(folder: Path, name: str | None = None) -> Entry:
 
 def _created(config: dict[str, Any], path: Path) -> float:
     created = config.get("created")
-    if isinstance(created, int | float) and not isinstance(created, bool):
-        return float(created)
     try:
+        if isinstance(created, int | float) and not isinstance(created, bool):
+            return float(created)
         when = datetime.fromisoformat(str(created))
         return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
@@ -191,10 +192,12 @@ def new_name(corpora: Sequence[str], name: str | None = None, *, overwrite: bool
         check_name(name)
         if not overwrite and _taken(MODELS / name):
             raise _exists(f"the model {name} exists", name)
+        if _taken(MODELS / name) and not _looks_like_a_run(MODELS / name):
+            raise ConfigError(f"the folder {MODELS / name} holds other things", hint="Give another --name.")
         return name
     base = _name_of(corpora[0]) if corpora else "model"
     number, free = 1, base
-    while free == STARTER or (_taken(MODELS / free) and not overwrite):
+    while free == STARTER or (_taken(MODELS / free) and not (overwrite and _looks_like_a_run(MODELS / free))):
         number += 1
         free = f"{base}-{number}"
     return free
@@ -219,7 +222,9 @@ def new_folder(
 
 
 def _exists(what: str, name: str) -> ConfigError:
-    return ConfigError(what, hint=f"Use --overwrite to replace it, or --resume {name} to train it further.")
+    return ConfigError(
+        what, hint=f"Use --overwrite to replace it, or --resume {shlex.quote(name)} to train it further."
+    )
 
 
 def _taken(folder: Path) -> bool:

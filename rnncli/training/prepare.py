@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from rnncli.store import TOKENIZER, TRAINING, read_json, write_json
 from rnncli.text.escapes import bytes_of
 from rnncli.text.files import replacing
 from rnncli.text.ids import IdsInfo, line_starts, open_ids, write_ids
-from rnncli.text.sources import Source, find_sources
+from rnncli.text.sources import Source, find_sources, without
 from rnncli.text.split import Parts, Split, parse_split, split_blocks
 from rnncli.text.survey import CorpusFacts, survey
 from rnncli.text.tokenizers import TOKENIZERS, train_tokenizer
@@ -167,6 +167,20 @@ def prepare(
     return load_prepared(folder, run)
 
 
+def find_corpus(corpora: Sequence[str], valid: str | None) -> tuple[list[Source], tuple[str, ...]]:
+    """The texts to train on, a validation text among them left out, and what to tell of what was left out."""
+    skipped: list[str] = []
+    sources, notices = find_sources(corpora, skipped), list[str]()
+    if skipped:
+        more = f" and {len(skipped) - 5:,} more" if len(skipped) > 5 else ""
+        notices.append(f"left out of the folder (models, hidden files, no text): {', '.join(skipped[:5])}{more}")
+    split = parse_split(valid)
+    if split.valid:
+        sources, dropped = without(sources, split.valid)
+        notices += [f"{name} is the validation text, and not trained on" for name in dropped]
+    return sources, tuple(notices)
+
+
 def part_corpus(sources: Sequence[Source], plan: Plan, facts: CorpusFacts) -> Parts:
     """The training and the validation part that a plan asks for; a CorpusError where there is too little for both."""
     split = parse_split(plan.corpus.valid)
@@ -178,7 +192,7 @@ def read_again(run: RunConfig) -> Parts:
     """The parts of the corpus of a run that died before it had them as ids; a CorpusError where it has changed."""
     if "-" in run.corpora:
         raise CorpusError("the corpus came from standard input and was not kept", hint="Train again with --overwrite.")
-    sources = find_sources(run.corpora)
+    sources, _ = find_corpus(run.corpora, run.plan.corpus.valid)
     facts = survey(sources, run.plan.corpus.encoding)
     if facts.fingerprint != run.facts.fingerprint:
         raise CorpusError("the corpus has changed since the run was started", hint="Train again with --overwrite.")
@@ -224,17 +238,3 @@ def _baseline(
         return None
     train, valid = ids[-MOST_BYTES // 2 :].astype(np.int64), valid_ids[: MOST_BYTES // 8].astype(np.int64)
     return ngram_bits_per_byte(tokenizer.decode_bytes(train), tokenizer.decode_bytes(valid))
-
-
-def describe(run: RunConfig, prepared: Prepared) -> Mapping[str, Any]:
-    """The corpus as config.json tells of it: no path but the files' names."""
-    return {
-        "files": [Path(c).name for c in run.corpora][:20],
-        "characters": prepared.train.chars + prepared.train.lines,
-        "words": prepared.train.words,
-        "lines": prepared.train.lines,
-        "tokens": prepared.train.count,
-        "validation": prepared.how,
-        "share": run.plan.share,
-        "fingerprint": run.facts.fingerprint,
-    }

@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from rnncli import __version__
-from rnncli.config import to_dict
 from rnncli.device import Machine
 from rnncli.errors import ConfigError, ModelError
 from rnncli.nn.model import LanguageModel
@@ -27,7 +25,6 @@ from rnncli.store import (
     Stored,
     load_arrays,
     open_folder,
-    part_config,
     save_arrays,
     write_config,
     write_weights,
@@ -36,6 +33,7 @@ from rnncli.text.files import remove_leftovers
 from rnncli.text.split import Parts
 from rnncli.text.tokenizers import TOKENIZERS
 from rnncli.text.tokenizers.base import Tokenizer
+from rnncli.training.describe import config_json
 from rnncli.training.evaluate import WARMUP, Validation, stream_logprob, whole_rows
 from rnncli.training.job import Job
 from rnncli.training.log import LOG, cut_log, figures, write_log
@@ -46,7 +44,6 @@ from rnncli.training.plan import Plan
 from rnncli.training.prepare import (
     Prepared,
     RunConfig,
-    describe,
     is_prepared,
     load_prepared,
     prepare,
@@ -253,24 +250,8 @@ class Run:
         """Put weights that are the best so far into the model folder."""
         if isinstance(event, Evaluated) and event.best:
             metrics = {"valid": figures(event.valid), "partial": event.partial, "step": event.step}
-            write_weights(self.folder, event.weights(), self._config_json(prepared, metrics, "training"))
+            write_weights(self.folder, event.weights(), config_json(self.config, prepared, metrics, "training"))
             self._place.settle()
-
-    def _config_json(self, prepared: Prepared, metrics: dict[str, Any], status: str) -> dict[str, Any]:
-        run = self.config
-        model = replace(run.plan.model, vocab_size=prepared.tokenizer.vocab_size)
-        return {
-            "rnncli": __version__,
-            "created": run.created,
-            "status": status,
-            "unit": run.plan.unit,
-            "tokenizer": to_dict(run.plan.tokenizer),
-            "parts": [part_config(to_dict(model))],
-            "params": parameter_count(model),
-            "corpus": describe(run, prepared),
-            "training": to_dict(run.plan.train),
-            "metrics": metrics,
-        }
 
     def _finish(self, trainer: Trainer, prepared: Prepared) -> Done:
         """Measure the weights as saved on the whole validation text, in float32 and in one row."""
@@ -311,5 +292,5 @@ class Run:
             "train": figures(done.train) if done.train else None,
             "ngram_nats_per_char": done.ngram_nats_per_char,
         }
-        write_config(self.folder, self._config_json(prepared, metrics, status))
+        write_config(self.folder, config_json(self.config, prepared, metrics, status))
         return done

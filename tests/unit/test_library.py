@@ -241,3 +241,17 @@ def test_remove_touches_no_other_folder(tmp_path: Path) -> None:
     (Path("models") / "link").symlink_to(kept.absolute())
     library.remove("link")
     assert (kept / "config.json").is_file()
+
+
+def test_overwriting_replaces_models_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models" / "notes").mkdir(parents=True)
+    (tmp_path / "models" / "notes" / "my.txt").write_text("mine")
+    with pytest.raises(ConfigError, match="holds other things"):
+        library.new_name(["notes.txt"], "notes", overwrite=True)
+    assert library.new_name(["notes.txt"], overwrite=True) == "notes-2"
+
+
+def test_an_absurd_date_is_as_good_as_none(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"created": 1' + "0" * 400 + "}")
+    assert library.entry(tmp_path).created > 0

@@ -1,0 +1,114 @@
+"""What a person asks of a training, and what becomes of it before anything is written. No torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rnncli import library
+from rnncli.config import Device, ModelConfig, TokenizerConfig, options_of, training_flags
+from rnncli.device import Machine, find_machine
+from rnncli.errors import ConfigError
+from rnncli.records import Setting
+from rnncli.store import Stored, open_folder
+from rnncli.text.read import check_encoding
+from rnncli.text.split import Parts
+from rnncli.text.survey import survey
+from rnncli.training.prepare import RunConfig, find_corpus, part_corpus
+from rnncli.training.recipe import make_plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainRequest:
+    """What a person asks of a training. ``given``: only the settings they named; the recipe chooses the rest."""
+
+    corpora: tuple[str, ...]
+    given: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    name: str | None = None
+    out: str | None = None
+    overwrite: bool = False
+    device: Device = "auto"
+    threads: int | None = None
+    from_model: str | None = None
+    started: float | None = None
+    """When the time budget began, by time.monotonic(); without it, when the corpus is first looked at."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A request that was looked into: all that its run needs."""
+
+    folder: Path
+    config: RunConfig
+    machine: Machine
+    parts: Parts
+    source: Stored | None
+    notices: tuple[str, ...]
+    started: float
+
+
+def open_request(request: TrainRequest) -> Opened:
+    """Find the corpus, survey it, make the plan, and see that both parts of the text are there."""
+    started = time.monotonic() if request.started is None else request.started
+    folder = library.new_folder(request.corpora, name=request.name, out=request.out, overwrite=request.overwrite)
+    machine = find_machine(request.device, request.threads)
+    encoding = check_encoding(request.given.get("encoding", "utf-8"))
+    given = _at_home(request.given)
+    sources, notices = find_corpus(request.corpora, given.get("valid"))
+    facts = survey(sources, encoding)
+    source = open_folder(library.resolve(request.from_model)) if request.from_model is not None else None
+    kept = {} if source is None else _kept_from(source, given)
+    plan = make_plan(facts, machine, {**kept, **given}, kept=kept.keys())
+    parts = part_corpus(sources, plan, facts)
+    why = "as you said" if "valid" in given else "held out of the text, never trained on"
+    plan = replace(plan, settings=(*plan.settings, Setting(name="validation", value=parts.how, why=why)))
+    from_folder = str(source.folder.absolute()) if source is not None else None
+    corpora = tuple(_absolute(c) for c in request.corpora)
+    config = RunConfig.of(plan, facts, machine, corpora=corpora, source=from_folder)
+    return Opened(
+        folder=folder,
+        config=config,
+        machine=machine,
+        parts=parts,
+        source=source,
+        notices=notices,
+        started=started,
+    )
+
+
+def _absolute(path: str) -> str:
+    """A path that a resume from another folder still finds; - stays what it is."""
+    return path if path == "-" else str(Path(path).absolute())
+
+
+def _at_home(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings, a validation file among them by its absolute path."""
+    valid = given.get("valid")
+    if valid is None or _is_number(valid):
+        return dict(given)
+    return {**given, "valid": _absolute(valid)}
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _kept_from(source: Stored, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The network and the tokenizer of a model that is to be trained further, as settings."""
+    kept = {f.name: getattr(source.model, f.name) for f in options_of(ModelConfig) if "dropout" not in f.name}
+    kept |= {f.name: source.config["tokenizer"][f.name] for f in options_of(TokenizerConfig)}
+    for name, value in given.items():
+        if name in kept and kept[name] != value:
+            raise ConfigError(
+                f"{training_flags()[name]} {value} does not fit the model, which has {kept[name]}",
+                hint=f"Leave {training_flags()[name]} out: --from keeps the model's network and tokenizer.",
+            )
+    return kept
