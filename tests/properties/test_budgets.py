@@ -93,3 +93,16 @@ def test_a_run_that_died_early_starts_again_from_its_own_files(
     corpus.write_text(corpus.read_text() + "More.\n")
     with pytest.raises(CorpusError, match="has changed"):
         list(resume_run(str(tmp_path / "a"), {}).events())
+
+
+def test_validation_text_in_the_corpus_folder_is_not_trained_on(tiny_corpus: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    (folder / "book.txt").write_text(tiny_corpus.read_text())
+    (folder / "valid.txt").write_text("Zzyzx said nothing.\n" * 20)
+    asked = request(folder, tmp_path / "a", steps=2, valid=str(folder / "valid.txt"))
+    events = list(open_run(asked).events())
+    assert any(isinstance(event, Notice) and "not trained on" in event.message for event in events)
+    assert "Zzyzx" not in (tmp_path / "a" / "tokenizer.json").read_text()
+    (tmp_path / "a" / TRAINING / PREPARED).unlink()
+    assert done(list(resume_run(str(tmp_path / "a"), {}).events())).steps == 2
