@@ -36,8 +36,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1, help="of the instants")
-    parser.add_argument("more", nargs="*", help="options of train, after --; by default a small network's")
-    return parser.parse_args()
+    # What follows -- is train's, by default a small network: argparse would take its first word for the corpus.
+    words = sys.argv[1:]
+    end = words.index("--") if "--" in words else len(words)
+    given = parser.parse_args(words[:end])
+    given.more = words[end + 1 :]
+    return given
 
 
 def killed(folder: Path, start: list[str], after: float, env: dict[str, str]) -> tuple[str, int, Result]:
