@@ -102,7 +102,7 @@ def _hint(model: str) -> str:
     if near:
         return f"Did you mean {near[0]}? rnncli models list shows all."
     if names:
-        return "rnncli models list shows what there is; -m takes a name or a folder."
+        return f"Names are looked up in ./{MODELS}: rnncli models list shows them. Elsewhere, give the model's folder."
     return "Train one: rnncli train CORPUS"
 
 

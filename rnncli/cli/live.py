@@ -69,13 +69,16 @@ class Live:
             return Text("")
         step = self.step
         line = Text(no_wrap=True, overflow="ellipsis")
-        line.append(f"{round(100 * step.progress):3d}% ", "bold")
-        line.append(curve(self.losses, CURVE_CELLS), "cyan")
-        line.append(f" loss {step.loss:.3f}")
+        # What matters most comes first: a narrow terminal cuts the end off.
+        line.append(f"{round(100 * step.progress):3d}% {clock(step.seconds_left)} left ", "bold")
+        # In the validation figure's unit where there is one, or the two could not be compared.
+        loss = step.loss if step.nats_per_char is None else step.nats_per_char
+        line.append(f" loss {loss:.3f}")
         if self.best:
             line.append(f"  {self.best}", "green")
-        line.append(f"  {step.tokens_per_second:,.0f} tok/s  grad {step.grad_norm:.2g}")
         if step.skipped:
             line.append(f"  {step.skipped} skipped", "red")
-        line.append(f"  {clock(step.seconds_left)} left", "bold")
+        line.append(" ")
+        line.append(curve(self.losses, CURVE_CELLS), "cyan")
+        line.append(f"  {step.tokens_per_second:,.0f} tok/s  grad {step.grad_norm:.2g}")
         return line

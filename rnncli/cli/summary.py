@@ -24,6 +24,9 @@ def summary(done: Done, *, color: bool) -> str:
     else:
         if done.reason == "patience":
             lines += ["", "It stopped early: the validation figure had ceased to improve."]
+        best = done.extra.get("best_step")
+        if best is not None and best < done.steps:
+            lines += ["", f"Kept are the weights of step {best:,}, the best on the validation text."]
         lines += ["", f"The model is in {one_line(done.model)}. Now try:", f"  rnncli sample -m {name}"]
         lines += [f"  echo 'How likely is this sentence?' | rnncli score -m {name}"]
     return "\n".join(lines) + "\n"
@@ -79,7 +82,7 @@ def _gap(done: Done) -> str:
         return ""
     gap = valid - train
     if gap / valid > LARGE_GAP:
-        return f"gap {gap:.3f}: it knows its text by heart; more text helps, or more --dropout"
+        return f"gap {gap:.3f}: it fits its own text much better than new text; more text helps, or more --dropout"
     return f"gap {gap:.3f}"
 
 

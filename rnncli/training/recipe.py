@@ -127,7 +127,7 @@ def _budget(choose: _Chooser, facts: CorpusFacts, machine: Machine) -> float:
     minutes: float = given.get("minutes", DEFAULT_MINUTES)
     choose.values["minutes"] = minutes
     why = "as you said" if "minutes" in given else "the default; --minutes M changes it"
-    choose.note("budget", f"{minutes:g} minutes", why)
+    choose.note("budget", f"{minutes:g} minute{'s' * (minutes != 1)}", why)
     return 60.0 * minutes
 
 

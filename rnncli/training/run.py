@@ -237,12 +237,15 @@ class Run:
         ids, lines = prepared.valid_ids, self.plan.unit == "lines"
         rows = 8 if lines else whole_rows(len(ids), trainer.job.model.cell)
         some, newline = ids[: 256 * rows], prepared.tokenizer.newline_id
+        latest = math.inf
         for _ in range(2):
             begin = self.now()
             stream_logprob(trainer.shadow, some, newline, rows=rows)
-            # The fastest so far: what else the machine was doing for a moment says nothing about the end.
-            self._eval_speed = min(self._eval_speed, (self.now() - begin) / len(some))
-        return 1.5 + 1.2 * self._eval_speed * (len(ids) + rows * WARMUP)
+            latest = min(latest, (self.now() - begin) / len(some))
+        self._eval_speed = min(self._eval_speed, latest)
+        # By the speed of now, for the machine may be shared; but one bad moment says nothing about the end.
+        each = min(latest, 3 * self._eval_speed)
+        return 2.5 + 1.2 * each * (len(ids) + rows * WARMUP)
 
     # -- what is kept
 
@@ -280,7 +283,7 @@ class Run:
             uniform_nats_per_char=math.log(max(2, self.config.facts.distinct_chars)) if valid.lossless else None,
             ngram_nats_per_char=ngram_per_char(prepared),
             reason=trainer.reason,
-            extra={"partial": hurry},
+            extra={"partial": hurry, "best_step": progress.best_step},
         )
         status = "interrupted" if trainer.reason == "interrupted" else "done"
         metrics = {

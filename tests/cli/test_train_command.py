@@ -187,7 +187,7 @@ def test_the_summary() -> None:
     assert "rnncli sample -m demo" in text
     train = Tally(logprob=-100.0, tokens=80, lines=10, words=30, chars=90, bytes=90)
     text = summary(done(train=train, ngram_nats_per_char=1.6, uniform_nats_per_char=4.0), color=False)
-    assert "1.0000  gap 1.000: it knows its text by heart" in text
+    assert "1.0000  gap 1.000: it fits its own text much better" in text
     assert "1.6000  this model is 25 % worse" in text
     assert "every character alike               4.0000" in text
     assert "ceased to improve" in summary(done(reason="patience"), color=False)
