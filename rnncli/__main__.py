@@ -11,8 +11,8 @@ def main() -> NoReturn:
     """Run the command line and exit with its code."""
     # numpy's own threads are of no use here (large products run in torch) and cost 60 ms at start-up.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # Threads that wait for one another by spinning starve where the cores are shared: with one other busy process a
-    # training step took ten times as long, with this bound three times, and alone it is as fast (tests/bench).
+    # Threads that wait for one another by spinning starve where the cores are shared: beside one busy process a
+    # training step took 2 to 11 times as long, with this bound 4; alone it is as fast (tests/bench/RESULTS.md).
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     from rnncli.cli.app import run
 
