@@ -64,7 +64,7 @@ def open_request(request: TrainRequest) -> Opened:
     kept = {} if source is None else _kept_from(source, given)
     plan = make_plan(facts, machine, {**kept, **given}, kept=kept.keys())
     parts = part_corpus(sources, plan, facts)
-    plan = replace(plan, settings=(*_place(request, folder), *plan.settings, _validation(parts, given)))
+    plan = replace(plan, settings=(_place(request, folder), *plan.settings, _validation(parts, given)))
     from_folder = str(source.folder.absolute()) if source is not None else None
     corpora = tuple(_absolute(c) for c in request.corpora)
     config = RunConfig.of(plan, facts, machine, corpora=corpora, source=from_folder)
@@ -79,7 +79,7 @@ def open_request(request: TrainRequest) -> Opened:
     )
 
 
-def _place(request: TrainRequest, folder: Path) -> tuple[Setting]:
+def _place(request: TrainRequest, folder: Path) -> Setting:
     """Where the model goes, and why there."""
     plain = library.new_name(request.corpora, overwrite=True)
     if request.name is not None or request.out is not None:
@@ -88,7 +88,7 @@ def _place(request: TrainRequest, folder: Path) -> tuple[Setting]:
         why = "named after the text"
     else:
         why = f"{library.MODELS / plain} exists; --overwrite replaces it"
-    return (Setting(name="model", value=str(folder), why=why),)
+    return Setting(name="model", value=str(folder), why=why)
 
 
 def _validation(parts: Parts, given: Mapping[str, Any]) -> Setting:
