@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,8 @@ from rnncli.device import find_machine
 from rnncli.errors import ConfigError
 from rnncli.formats.card import model_card
 from rnncli.records import Done, Sample, Setting, TextScore, TrainEvent
-from rnncli.store import CARD, TRAINING, Stored, open_folder, write_bytes
+from rnncli.store import CARD, TRAINING
+from rnncli.text.files import write_bytes
 from rnncli.training.plan import Plan
 from rnncli.training.prepare import RunConfig
 from rnncli.training.request import TrainRequest, open_request
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from rnncli.inference.engine import Engine
+    from rnncli.inference.opening import Opened
     from rnncli.inference.sampler import Sampler
     from rnncli.inference.scorer import Scorer
     from rnncli.text.tokenizers.base import Tokenizer
@@ -155,16 +157,12 @@ def _configs(config: RunConfig) -> tuple[Any, ...]:
 class Model:
     """A finished model: scores and samples text."""
 
-    def __init__(self, stored: Stored, engine: Engine) -> None:
-        from rnncli.inference.sampler import Sampler
-        from rnncli.inference.scorer import Scorer
-
+    def __init__(self, opened: Opened) -> None:
+        stored, engine, self.choice = opened
         self.folder, self.config, self.engine = stored.folder, stored.config, engine
         self.name = stored.folder.name
         self.unit: Unit = stored.unit
         self.tokenizer: Tokenizer = stored.tokenizer
-        self.sampler: Sampler = Sampler(engine, stored.tokenizer, stored.unit)
-        self.scorer: Scorer = Scorer(engine, stored.tokenizer)
         self.definition: dict[str, Any] = {
             "log_base": "e",
             "end_counted": True,
@@ -172,10 +170,21 @@ class Model:
             "tokenizer": stored.tokenizer.kind,
             "lossless": stored.tokenizer.lossless,
             "lowercase": stored.tokenizer.lowercase,
-            "engine": engine.name,
-            "weights": "float32",
+            **engine.definition,
             "model": stored.fingerprint,
         }
+
+    @cached_property
+    def scorer(self) -> Scorer:
+        from rnncli.inference.scorer import Scorer
+
+        return Scorer(self.engine, self.tokenizer)
+
+    @cached_property
+    def sampler(self) -> Sampler:
+        from rnncli.inference.sampler import Sampler
+
+        return Sampler(self.engine, self.tokenizer, self.unit)
 
     def score(
         self, texts: Iterable[str], *, context: Context = "line", tokens: bool = False, words: bool = False
@@ -211,12 +220,10 @@ def load(
     threads: int | None = None,
 ) -> Model:
     """A model by name or folder; without one $RNNCLI_MODEL, the newest, or the starter."""
-    if engine == "onnx":
-        raise ConfigError("the onnx engine is not there yet", hint="Leave --engine out, or say --engine torch.")
-    stored = open_folder(library.resolve(None if model is None else str(model)))
-    from rnncli.inference.torch_engine import TorchEngine
+    from rnncli.inference.opening import open_engine
 
-    return Model(stored, TorchEngine(stored, find_machine(device, threads)))
+    folder = library.resolve(None if model is None else str(model))
+    return Model(open_engine(folder, device=device, engine=engine, threads=threads))
 
 
 def train(*corpora: str | Path, name: str | None = None, out: str | Path | None = None, **given: Any) -> Model:

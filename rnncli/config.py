@@ -25,7 +25,10 @@ Unit = Literal["stream", "lines"]
 UnitChoice = Literal["auto", "stream", "lines"]
 OptimizerName = Literal["adamw", "sgd", "asgd"]
 ScheduleName = Literal["constant", "exponential", "cosine", "linear", "plateau"]
-Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Arithmetic = Literal["auto", "fp32", "bf16", "fp16"]
+"""Of training."""
+Precision = Literal["float32", "float16", "int8"]
+"""Of stored weights."""
 Device = Literal["auto", "cpu", "cuda", "mps"]
 EngineName = Literal["auto", "onnx", "torch"]
 Context = Literal["line", "file"]
@@ -146,7 +149,7 @@ class TrainConfig:
     patience: int = option(
         0, "Stop after this many evaluations without a better one; 0: never.", low=0, panel="Training"
     )
-    precision: Precision = option("auto", "Arithmetic of the network.", panel="Training")
+    precision: Arithmetic = option("auto", "Arithmetic of the network.", panel="Training")
     seed: int = option(1, "Seed of everything random.", low=0, high=2**63 - 1, panel="Training")
     eval_every: int = 0
     """Steps between evaluations under --steps and --epochs; 0: chosen at the start from the budget."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from rnncli.config import Device, Precision
+from rnncli.config import Arithmetic, Device
 from rnncli.errors import DeviceError
 
 DeviceKind = Literal["cpu", "cuda", "mps"]
@@ -31,7 +31,7 @@ def find_machine(device: Device = "auto", threads: int | None = None) -> Machine
     if threads is not None and not 1 <= threads <= 1024:
         raise DeviceError(f"--threads must be 1 to 1024; got {threads}")
     count = threads or cores
-    if device in ("cuda", "mps") or (device == "auto" and _may_have_gpu()):
+    if device in ("cuda", "mps") or (device == "auto" and may_have_gpu()):
         found = _gpu(device, count)
         if found is not None:
             return found
@@ -49,7 +49,7 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _may_have_gpu() -> bool:
+def may_have_gpu() -> bool:
     """Whether it is worth importing torch to ask: a look at the file system only."""
     return Path("/proc/driver/nvidia/version").exists() or bool(os.environ.get("CUDA_VISIBLE_DEVICES"))
 
@@ -135,7 +135,7 @@ def cpu_has_fast_bf16() -> bool:
     return bool(words & {"amx_bf16", "avx512_bf16"})
 
 
-def choose_precision(wanted: Precision, machine: Machine) -> Literal["fp32", "bf16", "fp16"]:
+def choose_precision(wanted: Arithmetic, machine: Machine) -> Literal["fp32", "bf16", "fp16"]:
     """``auto`` resolved. fp16 is for CUDA only: elsewhere it is slower or has no range."""
     if wanted == "fp16" and machine.kind != "cuda":
         raise DeviceError(f"--precision fp16 needs a CUDA device, not {machine.kind}", hint="Use bf16 or fp32.")

@@ -1,8 +1,9 @@
 """The model folder: the one place that writes, opens and checks it. No torch.
 
-    NAME/config.json        what it is; renamed last, with the fingerprints of the other two
+    NAME/config.json        what it is; renamed last, with the fingerprints of the other three
     NAME/tokenizer.json     opens in HF tokenizers
-    NAME/model.safetensors  arrays named PART/array, see array_shapes
+    NAME/model.safetensors  arrays named PART/array, see precision.stored_arrays
+    NAME/model.onnx         the graph that ONNX Runtime runs, over the weights where they are (graph/)
     NAME/README.md          the model card
     NAME/training/          what resume needs
 
@@ -12,42 +13,64 @@ that meets new weights with an old config.json (a training is saving) waits and 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, get_args
 
-import numpy as np
-from numpy.typing import NDArray
-
-from rnncli import spec
-from rnncli.config import ModelConfig, Unit, from_dict
-from rnncli.errors import ConfigError, ModelError, RnncliError
-from rnncli.text.files import replacing
+from rnncli.arrays import CURE, PART, ArrayPlace, Stamp, load_arrays, read_places, save_arrays, sha256, stamp
+from rnncli.config import ModelConfig, Precision, Unit, from_dict
+from rnncli.errors import ConfigError, ModelError
+from rnncli.precision import Arrays, restore, stored_arrays
+from rnncli.text.files import write_bytes
 from rnncli.text.tokenizers import TOKENIZERS
 from rnncli.text.tokenizers.base import Tokenizer
 
-FORMAT = 1
-CONFIG, TOKENIZER, WEIGHTS, CARD, TRAINING = (
-    "config.json", "tokenizer.json", "model.safetensors", "README.md", "training",
+FORMAT = 2
+"""1: weights in float32. 2: in fewer bits."""
+CONFIG, TOKENIZER, WEIGHTS, GRAPH, CARD, TRAINING = (
+    "config.json", "tokenizer.json", "model.safetensors", "model.onnx", "README.md", "training",
 )  # fmt: skip
-PART = "main"
-
-Arrays = dict[str, NDArray[Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stored:
-    """An opened model folder: checked, weights in float32 in memory."""
+    """An opened model folder: checked, its weights still on the disk."""
 
     folder: Path
     config: dict[str, Any]
     model: ModelConfig
-    arrays: Arrays
+    precision: Precision
+    places: Mapping[str, ArrayPlace]
+    """By the arrays' names without the part."""
     tokenizer: Tokenizer
+    stamp: Stamp | None = None
+
+    @cached_property
+    def arrays(self) -> Arrays:
+        """The weights in float32, read now; a ModelError where the file is no longer the one that was opened."""
+        path = self.folder / WEIGHTS
+        stored = {name.removeprefix(PART + "/"): array for name, array in load_arrays(path).items()}
+        if self.replaced():
+            raise ModelError(f"{path} was replaced while it was read", hint="Try again.")
+        return restore(stored, self.precision)
+
+    def load(self) -> Self:
+        """Itself with the weights in memory, whatever becomes of the folder."""
+        _ = self.arrays
+        return self
+
+    def replaced(self) -> bool:
+        """Whether model.safetensors is another file by now: a training has saved."""
+        return self.stamp is not None and stamp(self.folder / WEIGHTS) != self.stamp
+
+    @property
+    def has_graph(self) -> bool:
+        """Whether there is a graph that config.json vouches for. Any other is not looked at."""
+        return GRAPH in self.config["fingerprints"] and (self.folder / GRAPH).exists()
 
     @property
     def unit(self) -> Unit:
@@ -56,15 +79,6 @@ class Stored:
     @property
     def fingerprint(self) -> str:
         return str(self.config["fingerprints"][WEIGHTS])
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file whole, or leave what was there."""
-    try:
-        with replacing(path) as file:
-            file.write(data)
-    except OSError as error:
-        raise RnncliError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -79,45 +93,15 @@ def read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise ModelError(f"{path.parent} holds no {path.name}", hint="Train a model: rnncli train CORPUS") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{path} cannot be read: {error}", hint=_CURE) from error
+        raise ModelError(f"{path} cannot be read: {error}", hint=CURE) from error
     if not isinstance(value, dict):
-        raise ModelError(f"{path} is no JSON object", hint=_CURE)
+        raise ModelError(f"{path} is no JSON object", hint=CURE)
     return value
 
 
-_CURE = "Train it again, copy the folder again, or go on from its last save with rnncli train --resume."
-
-
-def sha256(path: Path) -> str:
-    """Hexadecimal digest of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def save_arrays(path: Path, arrays: Arrays) -> None:
-    """Write arrays to a safetensors file; the same arrays give the same bytes."""
-    from safetensors.numpy import save
-
-    write_bytes(path, save({k: np.ascontiguousarray(v) for k, v in arrays.items()}))
-
-
-def load_arrays(path: Path) -> Arrays:
-    """The arrays of a safetensors file; a ModelError where it is missing or broken."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        return load_file(path)
-    except FileNotFoundError:
-        raise ModelError(f"{path.parent} holds no {path.name}", hint=_CURE) from None
-    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
-        raise ModelError(f"{path} is truncated or altered: {error}", hint=_CURE) from error
-
-
-def write_weights(folder: Path, arrays: Arrays, config: Mapping[str, Any]) -> None:
-    """Put new weights in place, then the config.json that vouches for them."""
+def write_arrays(folder: Path, arrays: Arrays) -> None:
+    """Put new weights in place; write_config must follow."""
     save_arrays(folder / WEIGHTS, {f"{PART}/{name}": array for name, array in arrays.items()})
-    write_config(folder, config)
 
 
 def write_config(folder: Path, config: Mapping[str, Any]) -> None:
@@ -127,13 +111,23 @@ def write_config(folder: Path, config: Mapping[str, Any]) -> None:
         generation = read_json(old).get("generation", 0) + 1 if old.exists() else 1
     except ModelError:  # it is being mended
         generation = 1
-    prints = {name: sha256(folder / name) for name in (TOKENIZER, WEIGHTS)}
-    write_json(old, {"format": FORMAT, **config, "generation": generation, "fingerprints": prints})
+    prints = {name: sha256(folder / name) for name in (TOKENIZER, WEIGHTS, GRAPH) if (folder / name).exists()}
+    lowered = any(part.get("weights", "float32") != "float32" for part in config.get("parts", ()))
+    number = FORMAT if lowered else 1
+    write_json(old, {"format": number, **config, "generation": generation, "fingerprints": prints})
 
 
-def part_config(model: Mapping[str, Any]) -> dict[str, Any]:
+def vouch_for(folder: Path, name: str) -> None:
+    """Add the fingerprint of one more file to config.json, all else as it was."""
+    config = read_config(folder)
+    prints = {**config["fingerprints"], name: sha256(folder / name)}
+    write_json(folder / CONFIG, {**config, "fingerprints": prints})
+
+
+def part_config(model: Mapping[str, Any], precision: Precision = "float32") -> dict[str, Any]:
     """One entry of config.json's ``parts``."""
-    return {"name": PART, "kind": "rnn", "direction": "forward", "weight": 1.0, "model": dict(model)}
+    part = {"name": PART, "kind": "rnn", "direction": "forward", "weight": 1.0, "model": dict(model)}
+    return part if precision == "float32" else {**part, "weights": precision}
 
 
 def open_folder(folder: Path, *, patience: float = 2.0) -> Stored:
@@ -142,13 +136,21 @@ def open_folder(folder: Path, *, patience: float = 2.0) -> Stored:
         raise ModelError(f"there is no model folder {folder}", hint="rnncli models list shows what there is.")
     deadline = time.monotonic() + patience
     while True:
-        config = read_config(folder)
-        wrong = [name for name in (WEIGHTS, TOKENIZER) if _digest(folder / name) != config["fingerprints"].get(name)]
+        config, found = read_config(folder), stamp(folder / WEIGHTS)
+        wrong = [
+            name for name in _checked(folder, config) if _digest(folder / name) != config["fingerprints"].get(name)
+        ]
         if not wrong:
-            return _open(folder, config)
+            return _open(folder, config, found)
         if time.monotonic() > deadline:
-            raise ModelError(f"{folder / wrong[0]} is not the file that config.json vouches for", hint=_CURE)
+            raise ModelError(f"{folder / wrong[0]} is not the file that config.json vouches for", hint=CURE)
         time.sleep(0.1)
+
+
+def _checked(folder: Path, config: Mapping[str, Any]) -> list[str]:
+    """The files that must be those that config.json vouches for. The graph can be made anew: it may be missing."""
+    graph = GRAPH in config["fingerprints"] and (folder / GRAPH).exists()
+    return [WEIGHTS, TOKENIZER, *([GRAPH] if graph else [])]
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -156,14 +158,14 @@ def read_config(folder: Path) -> dict[str, Any]:
     config = read_json(folder / CONFIG)
     number = config.get("format")
     if not isinstance(number, int) or number < 1:
-        raise ModelError(f"{folder / CONFIG} is not a model's config.json: it has no format number", hint=_CURE)
+        raise ModelError(f"{folder / CONFIG} is not a model's config.json: it has no format number", hint=CURE)
     if number > FORMAT:
         raise ModelError(
             f"{folder / CONFIG} has format {number}; this program reads {FORMAT} and older",
             hint="Upgrade rnncli.",
         )
     if not isinstance(config.get("fingerprints"), dict) or not isinstance(config.get("parts"), list):
-        raise ModelError(f"{folder / CONFIG} lacks parts or fingerprints", hint=_CURE)
+        raise ModelError(f"{folder / CONFIG} lacks parts or fingerprints", hint=CURE)
     return config
 
 
@@ -171,56 +173,47 @@ def _digest(path: Path) -> str:
     try:
         return sha256(path)
     except FileNotFoundError:
-        raise ModelError(f"{path.parent} holds no {path.name}", hint=_CURE) from None
+        raise ModelError(f"{path.parent} holds no {path.name}", hint=CURE) from None
     except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror}", hint=_CURE) from error
+        raise ModelError(f"{path} cannot be read: {error.strerror}", hint=CURE) from error
 
 
-def _open(folder: Path, config: dict[str, Any]) -> Stored:
+def _open(folder: Path, config: dict[str, Any], found: Stamp | None) -> Stored:
     parts = config["parts"]
     if len(parts) != 1 or not isinstance(parts[0], dict) or parts[0].get("kind") != "rnn":
         raise ModelError(f"{folder / CONFIG} has parts that this program does not know", hint="Upgrade rnncli.")
+    precision: Any = parts[0].get("weights", "float32")
+    if precision not in get_args(Precision):
+        raise ModelError(f"{folder / CONFIG} has weights that this program does not know", hint="Upgrade rnncli.")
     described = config.get("tokenizer")
     kind: Any = described.get("kind") if isinstance(described, dict) else None
     if not isinstance(kind, str) or kind not in TOKENIZERS:
-        raise ModelError(f"{folder / CONFIG} names no tokenizer that this program knows: {kind}", hint=_CURE)
+        raise ModelError(f"{folder / CONFIG} names no tokenizer that this program knows: {kind}", hint=CURE)
     try:
         model = from_dict(ModelConfig, parts[0]["model"])
     except (ConfigError, KeyError, TypeError) as error:
-        raise ModelError(f"{folder / CONFIG} describes no network: {error}", hint=_CURE) from error
-    stored = load_arrays(folder / WEIGHTS)
-    arrays = {name.removeprefix(PART + "/"): np.asarray(a, np.float32) for name, a in stored.items()}
-    check_arrays(folder / WEIGHTS, model, arrays)
+        raise ModelError(f"{folder / CONFIG} describes no network: {error}", hint=CURE) from error
+    places = read_places(folder / WEIGHTS)
+    check_places(folder / WEIGHTS, model, precision, places)
     tokenizer: Tokenizer = TOKENIZERS[kind].load(folder / TOKENIZER)
     if tokenizer.vocab_size != model.vocab_size:
         raise ModelError(
             f"{folder / TOKENIZER} has {tokenizer.vocab_size} entries, the network {model.vocab_size}",
-            hint=_CURE,
+            hint=CURE,
         )
-    return Stored(folder, config, model, arrays, tokenizer)
+    return Stored(folder, config, model, precision, places, tokenizer, found)
 
 
-def array_shapes(model: ModelConfig) -> dict[str, tuple[int, ...]]:
-    """Name and shape of each array that a network of this config has."""
-    width = spec.state_width(model.hidden_size, model.activation if model.cell == "rnn" else "tanh")
-    rows = len(spec.CELLS[model.cell].gates) * model.hidden_size
-    shapes: dict[str, tuple[int, ...]] = {"embedding": (model.vocab_size, model.embedding_size)}
-    for layer in range(model.layers):
-        shapes[f"layers.{layer}.W"] = (rows, width if layer else model.embedding_size)
-        shapes[f"layers.{layer}.R"] = (rows, width)
-        shapes[f"layers.{layer}.B"] = (2 * rows,)
-    if model.tie and model.embedding_size != width:
-        shapes["projection"] = (model.embedding_size, width)
-    if not model.tie:
-        shapes["head.weight"] = (model.vocab_size, width)
-    shapes["head.bias"] = (model.vocab_size,)
-    return shapes
-
-
-def check_arrays(path: Path, model: ModelConfig, arrays: Arrays) -> None:
+def check_places(path: Path, model: ModelConfig, precision: Precision, places: Mapping[str, ArrayPlace]) -> None:
     """Refuse weights that are not those of ``model``."""
-    shapes = array_shapes(model)
-    for name in shapes.keys() | arrays.keys():
-        have = arrays[name].shape if name in arrays else None
-        if have != shapes.get(name):
-            raise ModelError(f"{path}: array {name} is {have}, expected {shapes.get(name)}", hint=_CURE)
+    expected = stored_arrays(model, precision)
+    for name in expected.keys() | places.keys():
+        have = (places[name].dtype, places[name].shape) if name in places else None
+        if have != expected.get(name):
+            raise ModelError(
+                f"{path}: array {name} is {_words(have)}, expected {_words(expected.get(name))}", hint=CURE
+            )
+
+
+def _words(kind: tuple[str, tuple[int, ...]] | None) -> str:
+    return "not there" if kind is None else f"{kind[0]} {kind[1]}"

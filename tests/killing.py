@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rnncli.store import CONFIG, TRAINING, WEIGHTS, sha256
+from rnncli.arrays import sha256
+from rnncli.store import CONFIG, TRAINING, WEIGHTS
 from rnncli.training.prepare import PREPARED, RUN
 from rnncli.training.state import STATE
 

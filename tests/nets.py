@@ -61,8 +61,9 @@ def random_state(model: LanguageModel, rows: int, *, seed: int = 0) -> State:
 
 def stored(model: LanguageModel, folder: Path = Path("nowhere")) -> Stored:
     """The network as an opened model folder; its tokenizer is any."""
-    arrays = to_arrays(model.config, named_parameters(model))
-    return Stored(folder, {}, model.config, arrays, toy_tokenizer("byte"))
+    found = Stored(folder, {}, model.config, "float32", {}, toy_tokenizer("byte"))
+    vars(found)["arrays"] = to_arrays(model.config, named_parameters(model))
+    return found
 
 
 NEWLINE = 0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rnncli.config import TokenizerConfig, TokenizerKind
-from rnncli.inference.engine import Ids, Prediction, State, Want
+from rnncli.inference.engine import Engine, Ids, Prediction, State, Targets, Want
 from rnncli.text.tokenizers import Tokenizer, train_tokenizer
 
 TEXT = """the cat sat on the mat.
@@ -31,6 +32,12 @@ class ToyEngine:
     """An Elman network with random weights, in float64; ``sharpness`` scales its opinions."""
 
     name = "toy"
+    definition: ClassVar[Mapping[str, str]] = {"engine": "toy", "weights": "float64"}
+    alike = 8
+    cells = 64
+
+    def workers(self) -> Sequence[Engine]:
+        return [self]
 
     def __init__(self, vocab_size: int, *, hidden: int = 8, seed: int = 0, sharpness: float = 3.0) -> None:
         rng = np.random.default_rng(seed)
@@ -45,7 +52,7 @@ class ToyEngine:
         return (np.zeros((rows, self._hidden)),)
 
     def advance(
-        self, ids_BT: Ids, lengths_B: Ids, state: State, *, want: Want, targets_BT: Ids | None = None
+        self, ids_BT: Ids, lengths_B: Ids, state: State, *, want: Want, targets: Targets | None = None
     ) -> tuple[Prediction, State]:
         self.calls.append(ids_BT.shape)
         assert lengths_B.max() == ids_BT.shape[1]
@@ -57,8 +64,8 @@ class ToyEngine:
             steps.append(self.opinions(h_BH))
         if want == "last":
             return Prediction(self.opinions(h_BH)), (h_BH,)
-        assert targets_BT is not None
-        found = describe(np.stack(steps, axis=1), targets_BT, lengths_B)
+        assert targets is not None
+        found = describe(np.stack(steps, axis=1), targets)
         return (found if want == "details" else Prediction(found.logprob)), (h_BH,)
 
     def opinions(self, h_BH: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -82,14 +89,14 @@ class FixedEngine(ToyEngine):
         return (np.zeros((rows, 1)),)
 
     def advance(
-        self, ids_BT: Ids, lengths_B: Ids, state: State, *, want: Want, targets_BT: Ids | None = None
+        self, ids_BT: Ids, lengths_B: Ids, state: State, *, want: Want, targets: Targets | None = None
     ) -> tuple[Prediction, State]:
         last_B = ids_BT[np.arange(len(ids_BT)), lengths_B - 1]
         after: State = (last_B[:, None].astype(np.float64),)
         if want == "last":
             return Prediction(self._table[last_B]), after
-        assert targets_BT is not None
-        found = describe(self._table[ids_BT], targets_BT, lengths_B)
+        assert targets is not None
+        found = describe(self._table[ids_BT], targets)
         return (found if want == "details" else Prediction(found.logprob)), after
 
 
@@ -98,10 +105,24 @@ def uniform_engine(vocab_size: int) -> FixedEngine:
     return FixedEngine(np.full((vocab_size, vocab_size), 1 / vocab_size))
 
 
-def describe(logprobs_BTV: NDArray[np.float64], targets_BT: Ids, lengths_B: Ids) -> Prediction:
-    """Log-probability, rank and entropy of each target, 0 past a row's length."""
-    real_BT = np.arange(targets_BT.shape[1]) < lengths_B[:, None]
-    target_BT1 = np.take_along_axis(logprobs_BTV, targets_BT[..., None], axis=-1)
-    rank_BT = 1 + (logprobs_BTV > target_BT1).sum(axis=-1)
-    terms: Any = np.exp(logprobs_BTV) * np.where(np.isfinite(logprobs_BTV), logprobs_BTV, 0)
-    return Prediction(target_BT1[..., 0] * real_BT, rank_BT * real_BT, -terms.sum(axis=-1) * real_BT)
+def describe(logprobs_BTV: NDArray[np.float64], targets: Targets) -> Prediction:
+    """Log-probability, rank and entropy of each target."""
+    all_MV = logprobs_BTV.reshape(-1, logprobs_BTV.shape[-1])[targets.places_P][targets.rows_M]
+    mine_M1 = np.take_along_axis(all_MV, targets.ids_M[:, None], axis=-1)
+    terms: Any = np.exp(all_MV) * np.where(np.isfinite(all_MV), all_MV, 0)
+    return Prediction(mine_M1[:, 0], 1 + (all_MV > mine_M1).sum(axis=-1), -terms.sum(axis=-1))
+
+
+def targets_of(targets_BT: Ids, lengths_B: Ids) -> Targets:
+    """One target after each real token."""
+    real_BT = np.arange(targets_BT.shape[1]) < np.asarray(lengths_B)[:, None]
+    places = np.flatnonzero(real_BT)
+    return Targets(places, np.arange(len(places)), targets_BT[real_BT])
+
+
+def spread(values_M: NDArray[Any], lengths_B: Ids) -> NDArray[Any]:
+    """What was found for ``targets_of``, in its places: (B, T), 0 past a row's length."""
+    real_BT = np.arange(max(lengths_B)) < np.asarray(lengths_B)[:, None]
+    values_BT = np.zeros(real_BT.shape, values_M.dtype)
+    values_BT[real_BT] = values_M
+    return values_BT

@@ -7,11 +7,11 @@ import functools
 import inspect
 import types
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import typer
 
-from rnncli.config import Device, flag_of, options_of
+from rnncli.config import Device, EngineName, flag_of, options_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 METAVARS = {"valid": "FILE|FRACTION", "encoding": "NAME", "stop": "TEXT"}
@@ -26,9 +26,7 @@ ModelOption = Annotated[
     ),
 ]
 DeviceOption = Annotated[Device, typer.Option("--device", help="Where to compute. mps is untested.")]
-Engine = Literal["auto", "torch"]
-"""The engines that there are."""
-EngineOption = Annotated[Engine, typer.Option("--engine", envvar="RNNCLI_ENGINE", help="What runs the network.")]
+EngineOption = Annotated[EngineName, typer.Option("--engine", envvar="RNNCLI_ENGINE", help="What runs the network.")]
 ThreadsOption = Annotated[int | None, typer.Option("--threads", help="Processor threads; all of them by default.")]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing on stderr but errors.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show a traceback on an error.")]

@@ -50,7 +50,11 @@ def keep_top_k(weights: Weights, k: int, recent: Recent = ()) -> Weights:
 def keep_nucleus(weights: Weights, p: float, recent: Recent = ()) -> Weights:
     """The fewest likeliest tokens whose probabilities reach ``p`` (Holtzman et al. 2020), one at least."""
     probabilities = normalise(weights)
-    descending = -np.sort(-probabilities, axis=-1)
+    # Tokens below this add up to less than 1 - p: the nucleus is among the others, and sorting is the slow part.
+    most = max(1, int((probabilities >= (1 - p) / probabilities.shape[-1]).sum(axis=-1).max()))
+    size = probabilities.shape[-1]
+    likeliest = np.partition(probabilities, size - most, axis=-1)[..., size - most :]
+    descending = -np.sort(-likeliest, axis=-1)
     before = np.cumsum(descending, axis=-1) - descending
     # Rounding must not let one more token in where the sum reaches p exactly.
     count = np.maximum((before < p - 1e-12).sum(axis=-1), 1)
@@ -78,7 +82,7 @@ class Filter(NamedTuple):
 
     field: str
     off: float
-    apply: Callable[[Weights, Any, Recent], Weights]
+    apply: Callable[[Weights, Any, Any], Weights]
 
 
 FILTERS: tuple[Filter, ...] = (
@@ -92,33 +96,41 @@ FILTERS: tuple[Filter, ...] = (
 
 
 def normalise(weights: Weights) -> Weights:
-    """Probabilities from log weights."""
-    probabilities = np.exp(weights - weights.max(axis=-1, keepdims=True))
-    total: Weights = probabilities / probabilities.sum(axis=-1, keepdims=True)
-    return total
+    """Probabilities from log weights, to within 1e-6 of each: float32's exponential is four times as fast."""
+    with np.errstate(over="ignore"):
+        shifted = (weights - weights.max(axis=-1, keepdims=True)).astype(np.float32)
+    probabilities: Weights = np.exp(shifted).astype(np.float64)
+    probabilities /= probabilities.sum(axis=-1, keepdims=True)
+    return probabilities
 
 
 def distribution(
     logprobs: NDArray[np.floating[Any]],
     config: SampleConfig,
     *,
-    recent: Recent = (),
+    recent: Recent | Sequence[Recent] = (),
     barred: Sequence[int] = (),
 ) -> Weights:
-    """What is drawn from: the model's log-probabilities (V,) through every filter that ``config`` turns on.
+    """What is drawn from: the model's log-probabilities (V,) or (B, V) through every filter that ``config`` turns on.
 
-    ``recent`` are the tokens read so far, for the repeat penalty; ``barred`` ids are never drawn. Temperature
-    0 gives all to the likeliest token, of equal ones to the lowest id.
+    ``recent`` are the tokens read so far, of each row where there are rows, for the repeat penalty; ``barred`` ids
+    are never drawn. Temperature 0 gives all to the likeliest token, of equal ones to the lowest id.
     """
     weights = np.array(logprobs, dtype=np.float64)
-    weights[..., list(barred)] = -np.inf
+    if barred:
+        weights[..., list(barred)] = -np.inf
     if not np.isfinite(weights.max(axis=-1)).all():
         raise ModelError("the model's prediction is not a number", hint="Its weights may be damaged: train it again.")
     for field, off, apply in FILTERS:
         value = getattr(config, field)
         if field == "temperature" and value == 0:
             return _greedy(weights)
-        if value != off:
+        if value == off:
+            continue
+        if field == "repeat_penalty" and weights.ndim > 1:
+            rows: Any = zip(weights, recent, strict=True)
+            weights = np.stack([apply(row, value, mine) for row, mine in rows])
+        else:
             weights = apply(weights, value, recent)
     return normalise(weights)
 
@@ -139,9 +151,22 @@ def uniform(seed: int, sample: int, position: int) -> float:
     return float(int(np.random.Philox(key=key, counter=counter).random_raw()) >> 11) * 2.0**-53
 
 
+BLOCK = 128
+
+
 def draw(probabilities: Weights, u: float) -> int:
-    """The id at which the cumulated probabilities (V,) pass ``u`` in [0, 1), never one of probability 0."""
-    cumulated = np.cumsum(probabilities)
-    index = int(np.searchsorted(cumulated, u * cumulated[-1], side="right"))
-    # u * total may round up to the total itself.
+    """The id at which the cumulated probabilities (V,) pass ``u`` in [0, 1), never one of probability 0.
+
+    Sums of blocks first, then within one: a running sum over a large vocabulary takes longer than the rest.
+    """
+    cumulated = np.cumsum(np.add.reduceat(probabilities, np.arange(0, len(probabilities), BLOCK)))
+    wanted = u * cumulated[-1]
+    block = _passing(cumulated, wanted)
+    inside = np.cumsum(probabilities[block * BLOCK : (block + 1) * BLOCK])
+    return block * BLOCK + _passing(inside, wanted - (cumulated[block - 1] if block else 0.0))
+
+
+def _passing(cumulated: Weights, wanted: float) -> int:
+    """The first index at which a running sum is above ``wanted``; where rounding lets none be, the last that adds."""
+    index = int(np.searchsorted(cumulated, wanted, side="right"))
     return min(index, int(np.searchsorted(cumulated, cumulated[-1], side="left")))

@@ -1,14 +1,14 @@
 """What a decoder or a scorer sees of a model: log-probabilities and a state that is a value.
 
-Shapes: B rows, T time steps, V vocabulary. Rows are padded on the right; ``lengths_B`` says how much of each
-is real.
+Shapes: B rows, T time steps, V vocabulary; P places whose prediction is wanted, M targets among those. Rows are padded
+on the right; ``lengths_B`` says how much of each is real.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,13 +23,24 @@ Floats: TypeAlias = NDArray[np.floating[Any]]
 Want = Literal["targets", "details", "last"]
 
 
+class Targets(NamedTuple):
+    """Tokens whose log-probability is wanted, any number of them after one place.
+
+    ``places_P``: places b * T + t, each once, in whose predictions the targets are looked up: what is read is a
+    prediction of what follows. ``rows_M``: for each target, which of ``places_P`` it follows. ``ids_M``: the targets.
+    """
+
+    places_P: Ids
+    rows_M: Ids
+    ids_M: Ids
+
+
 @dataclass(frozen=True)
 class Prediction:
     """What ``advance`` found, normalised over the vocabulary.
 
-    ``logprob``: (B, T) of the targets for 'targets' and 'details'; (B, V) after each row's last real token
-    for 'last'. ``rank`` and ``entropy``, (B, T): for 'details' only; rank 1 is the likeliest, entropy is in
-    nats. Entries past a row's length are 0.
+    ``logprob``: (M,) of the targets for 'targets' and 'details'; (B, V) after each row's last real token for 'last'.
+    ``rank`` and ``entropy``, (M,): for 'details' only; rank 1 is the likeliest, entropy is in nats.
     """
 
     logprob: Floats
@@ -38,21 +49,37 @@ class Prediction:
 
 
 class Engine(Protocol):
-    """One model, ready to run. Safe to share: it keeps nothing between calls."""
+    """One model, ready to run. Safe to share between threads: it keeps nothing between calls."""
 
-    name: str
     vocab_size: int
+
+    @property
+    def definition(self) -> Mapping[str, str]:
+        """What of the arithmetic a score's definition must name: the engine, the weights."""
+
+    @property
+    def alike(self) -> int:
+        """Rows of a step among which each comes out the same to the bit, whatever the others.
+
+        How a matrix product rounds may depend on its shape. 1: in any number of rows.
+        """
+
+    @property
+    def cells(self) -> int:
+        """Tokens that one ``advance`` handles best, all rows together."""
+
+    def workers(self) -> Sequence[Engine]:
+        """Engines to be used at the same time, a thread each; itself, where one uses the whole device."""
 
     def start(self, rows: int) -> State:
         """The state before any text: zeros."""
 
     def advance(
-        self, ids_BT: Ids, lengths_B: Ids, state: State, *, want: Want, targets_BT: Ids | None = None
+        self, ids_BT: Ids, lengths_B: Ids, state: State, *, want: Want, targets: Targets | None = None
     ) -> tuple[Prediction, State]:
         """Read ``ids_BT`` from ``state``; the returned state is the one at each row's last real token.
 
-        ``lengths_B`` may hold 0: such a row keeps its state. ``targets_BT`` are the tokens whose
-        log-probability is wanted after each read token (usually the ids one further on); 'last' needs none.
+        ``lengths_B`` are at least 1. 'last' needs no ``targets``.
         """
 
 

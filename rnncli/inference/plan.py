@@ -1,8 +1,8 @@
-"""In what pieces lines are read: windows that bound memory and waiting, batches of lines of like length."""
+"""In what pieces lines are read: windows that bound memory and waiting."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -48,7 +48,7 @@ def windows(
     skip_empty: bool = False,
     most_lines: int = WINDOW_LINES,
     most_chars: int = WINDOW_CHARS,
-) -> Iterator[list[Line]]:
+) -> Iterator[list[Line] | Flush]:
     """The lines in order, some at a time: bounded in lines and characters, and never held beyond a FLUSH."""
     limit = min(FIRST_WINDOW, most_lines)
     window: list[Line] = []
@@ -63,25 +63,12 @@ def windows(
             yield window
             window, chars = [], 0
             limit = limit if line is FLUSH else min(limit * 2, most_lines)
+        if line is FLUSH:
+            yield FLUSH
     if window:
         yield window
 
 
 def tokens_at_once(vocab_size: int) -> int:
-    """How many tokens one advance should hold: fewer for a large vocabulary, whose predictions are wide."""
+    """How many tokens PyTorch should be given at once: fewer for a large vocabulary, whose predictions are wide."""
     return min(max(LOGITS // max(vocab_size, 1), FEW_TOKENS), MANY_TOKENS)
-
-
-def batches(lengths: Sequence[int], *, tokens: int, chunk: int, batch_size: int | None = None) -> Iterator[list[int]]:
-    """Indexes of rows that go together: of like lengths, longest first, at most ``tokens`` in a chunk.
-
-    ``chunk``: time steps taken at once, so that only that much of a long row counts. ``batch_size`` bounds
-    the rows instead of ``tokens``.
-    """
-    order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
-    start = 0
-    while start < len(order):
-        widest = min(lengths[order[start]], chunk)
-        rows = batch_size or max(1, tokens // max(widest, 1))
-        yield order[start : start + rows]
-        start += rows

@@ -1,4 +1,4 @@
-"""Log-probabilities of given tokens: rows of any length through an engine, in chunks of bounded size."""
+"""Log-probabilities of given tokens, and one row of any length through an engine, a chunk at a time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from rnncli.inference.engine import Engine, Floats, Ids, State, select
+from rnncli.inference.engine import Engine, Floats, Ids, State, Targets
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,36 +38,20 @@ def join(readings: Sequence[Reading]) -> Reading:
 
 
 def read(
-    engine: Engine,
-    rows: Sequence[Ids],
-    *,
-    previous: int,
-    state: State,
-    want: Literal["targets", "details"],
-    chunk: int,
-) -> tuple[list[Reading], State]:
-    """The readings of rows of tokens, longest first, each after ``previous``; the state of the longest rows.
+    engine: Engine, row: Ids, *, previous: int, state: State, want: Literal["targets", "details"], chunk: int
+) -> tuple[Reading, State]:
+    """The reading of one row of tokens after ``previous``, and the state there.
 
-    The model reads ``previous`` and all of a row but its last token, and is asked for the row's tokens. Rows
-    that have ended are dropped, so the returned state is that of the last chunk's rows: the one row's, if
-    one.
+    The model reads ``previous`` and all of the row but its last token, and is asked for the row's tokens.
     """
-    lengths = np.array([len(row) for row in rows], dtype=np.int64)
-    parts: list[list[Reading]] = [[] for _ in rows]
-    for begin in range(0, int(lengths[0]), chunk):
-        alive = int((lengths > begin).sum())
-        counts = np.minimum(lengths[:alive] - begin, chunk)
-        ids_BT = np.zeros((alive, int(counts[0])), dtype=np.int64)
-        targets_BT = np.zeros_like(ids_BT)
-        for i, (row, count) in enumerate(zip(rows[:alive], counts, strict=True)):
-            ids_BT[i, 0] = row[begin - 1] if begin else previous
-            ids_BT[i, 1:count] = row[begin : begin + count - 1]
-            targets_BT[i, :count] = row[begin : begin + count]
-        state = state if len(state[0]) == alive else select(state, range(alive))
-        found, state = engine.advance(ids_BT, counts, state, want=want, targets_BT=targets_BT)
-        for i, count in enumerate(counts):
-            ranks = None if found.rank is None else found.rank[i, :count]
-            entropies = None if found.entropy is None else found.entropy[i, :count]
-            # Rounding can leave a certain token a hair above 0.
-            parts[i].append(Reading(np.minimum(found.logprob[i, :count], 0), ranks, entropies))
-    return [join(part) for part in parts], state
+    reads = np.concatenate([np.array([previous], np.int64), row[:-1]])
+    parts: list[Reading] = []
+    for begin in range(0, len(row), chunk):
+        ids, wanted = reads[begin : begin + chunk], row[begin : begin + chunk]
+        places = np.arange(len(ids))
+        found, state = engine.advance(
+            ids[None], np.array([len(ids)]), state, want=want, targets=Targets(places, places, wanted)
+        )
+        # Rounding can leave a certain token a hair above 0.
+        parts.append(Reading(np.minimum(found.logprob, 0), found.rank, found.entropy))
+    return join(parts), state

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,9 +30,6 @@ CHUNK = 256
 """Most tokens of a prompt read at once."""
 ROWS = 64
 """Most rows that sampling keeps in memory."""
-GROUP = 8
-"""Rows of every step, filled up where there are fewer. How a matrix product rounds depends on its shape, and a draw
-may hang on that: in groups of one size a row comes out the same to the bit, alone or in company."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +63,13 @@ class _Row:
     @property
     def fresh(self) -> bool:
         return not self.ids
+
+
+class _Drawn(NamedTuple):
+    """Ids to go on with, and the model's own log-probabilities of them."""
+
+    ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
 
 
 class Sampler:
@@ -146,10 +151,8 @@ class Sampler:
         logprobs_BV = np.stack([row.start.logprobs for row in rows])
         live = list(rows)
         while True:
-            drawn = []
-            for row, logprobs_V in zip(live, logprobs_BV, strict=True):
-                ids, logprobs = self._draw(row, logprobs_V, config)
-                drawn.append(ids)
+            drawn = self._draw(live, logprobs_BV, config)
+            for row, (ids, logprobs) in zip(live, drawn, strict=True):
                 for chunk in self._emit(row, ids, logprobs, config.max_tokens):
                     yield row, chunk
             going = [i for i, row in enumerate(live) if row.emission.stopped is None]
@@ -157,7 +160,7 @@ class Sampler:
                 return
             live = [live[i] for i in going]
             state = state if len(going) == len(drawn) else select(state, going)
-            logprobs_BV, state = self._step([drawn[i] for i in going], state)
+            logprobs_BV, state = self._step([drawn[i].ids for i in going], state)
 
     def _emit(self, row: _Row, ids: Sequence[int], logprobs: Sequence[float], most: int) -> Iterator[Chunk]:
         for token_id, logprob in zip(ids, logprobs, strict=True):
@@ -168,20 +171,30 @@ class Sampler:
         if len(row.ids) >= most:
             yield from row.emission.finish("length")
 
-    def _draw(self, row: _Row, logprobs_V: Floats, config: SampleConfig) -> tuple[tuple[int, ...], tuple[float, ...]]:
-        """The next ids, one unless the prompt's end is still to be written, and the model's view of them."""
-        room = config.max_tokens - len(row.ids)
-        if room <= 0:
-            return (), ()
-        context = row.start.ids
+    def _draw(self, rows: Sequence[_Row], logprobs_BV: Floats, config: SampleConfig) -> list[_Drawn]:
+        """Each row's next ids, one unless its prompt's end is still to be written, and the model's view of them."""
         assert config.seed is not None
-        u = uniform(config.seed, row.sample, len(context) + len(row.ids))
-        if row.fresh and row.start.covers is not None:
-            ids, logprobs = row.start.covers.draw(config, u)
-            return ids[:room], logprobs[:room]
-        recent = (*context[-REPEAT_WINDOW:], *row.ids[-REPEAT_WINDOW:])
-        token_id = draw(distribution(logprobs_V, config, recent=recent, barred=self._barred), u)
-        return (token_id,), (min(float(logprobs_V[token_id]), 0.0),)
+        drawn = [_Drawn((), ())] * len(rows)
+        plain = []
+        for i, row in enumerate(rows):
+            room = config.max_tokens - len(row.ids)
+            if room > 0 and row.fresh and row.start.covers is not None:
+                ids, logprobs = row.start.covers.draw(config, self._chance(row, config.seed))
+                drawn[i] = _Drawn(ids[:room], logprobs[:room])
+            elif room > 0:
+                plain.append(i)
+        if not plain:
+            return drawn
+        recent = [(*rows[i].start.ids[-REPEAT_WINDOW:], *rows[i].ids[-REPEAT_WINDOW:]) for i in plain]
+        chances_BV = distribution(logprobs_BV[plain], config, recent=recent, barred=self._barred)
+        for i, chances_V in zip(plain, chances_BV, strict=True):
+            token_id = draw(chances_V, self._chance(rows[i], config.seed))
+            drawn[i] = _Drawn((token_id,), (min(float(logprobs_BV[i, token_id]), 0.0),))
+        return drawn
+
+    @staticmethod
+    def _chance(row: _Row, seed: int) -> float:
+        return uniform(seed, row.sample, len(row.start.ids) + len(row.ids))
 
     def _piece(self, row: _Row, token_id: int) -> bytes:
         """A token's bytes where it stands: the word tokenizer's come with the space before them."""
@@ -196,11 +209,13 @@ class Sampler:
         found: list[Floats] = []
         states: list[State] = []
         single = [i for i, ids in enumerate(drawn) if len(ids) == 1]
-        for begin in range(0, len(single), GROUP):
-            rows = single[begin : begin + GROUP]
-            full = rows + rows[:1] * (GROUP - len(rows))
+        # A draw may hang on how a product rounds: rows go in groups in which that does not depend on the others.
+        group = self.engine.alike if self.engine.alike > 1 else max(1, len(single))
+        for begin in range(0, len(single), group):
+            rows = single[begin : begin + group]
+            full = rows + rows[:1] * (group - len(rows))
             ids_BT = np.array([drawn[i] for i in full], dtype=np.int64)
-            ones_B = np.ones(GROUP, dtype=np.int64)
+            ones_B = np.ones(group, dtype=np.int64)
             prediction, after = self.engine.advance(ids_BT, ones_B, select(state, full), want="last")
             places += rows
             found.append(prediction.logprob[: len(rows)])
@@ -211,6 +226,8 @@ class Sampler:
                 places.append(i)
                 found.append(logprobs_V[None])
                 states.append(after)
+        if len(found) == 1:
+            return found[0], states[0]
         order = np.argsort(places)
         return np.concatenate(found)[order], select(stack(states), order)
 

@@ -1,8 +1,11 @@
 """How likely lines are: one record a line, in input order, lazily and in bounded memory.
 
 A line alone is read from the zero state after a newline; its tokens and the newline that ends it count. With
-the context of a file the state is carried on through each file's lines. Neither the batch, the order nor the
+the context of a file the state is carried on through each file's lines. Neither the company, the order nor the
 chunks that a line is read in change its score, but for rounding.
+
+Lines come in windows. Of each the different lines are read together, common beginnings once (sharing.py); where an
+engine has workers, several windows are under way at once, and their scores still come in order.
 """
 
 from __future__ import annotations
@@ -10,23 +13,26 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
 
 from rnncli.config import Context
 from rnncli.inference.engine import Engine, Ids, State
-from rnncli.inference.plan import Flush, Line, batches, tokens_at_once, windows
+from rnncli.inference.parallel import in_order
+from rnncli.inference.plan import FLUSH, WINDOW_LINES, Flush, Line, windows
 from rnncli.inference.reading import Reading, join, read
+from rnncli.inference.sharing import read_rows
 from rnncli.inference.words import spelled_words, word_scores
 from rnncli.records import Tally, TextScore, TokenScore
 from rnncli.text.tokenizers.base import Encoding, Tokenizer
 from rnncli.text.units import count, stand_in, word_spans
 
-CHUNK = 256
-"""Most time steps of one advance over a batch."""
 FILE_CHUNK = 512
-"""The same for the one row that a file's context makes."""
+"""Most tokens of one advance over the one row that a file's context makes."""
+STATES = 32 << 20
+"""Bytes that the states of a window's lines may take: a large network gets shorter windows."""
 LONG_LINE = 1 << 16
 """Characters beyond which a line is encoded and read a piece at a time."""
 
@@ -62,7 +68,6 @@ class Scorer:
     def __init__(self, engine: Engine, tokenizer: Tokenizer, *, chunk: int | None = None) -> None:
         self.engine = engine
         self.tokenizer = tokenizer
-        self._chunk = chunk or CHUNK
         self._file_chunk = chunk or FILE_CHUNK
         self._end = np.array([tokenizer.newline_id], dtype=np.int64)
 
@@ -76,27 +81,32 @@ class Scorer:
         batch_size: int | None = None,
         skip_empty: bool = False,
     ) -> Iterator[TextScore]:
-        """A score for each line, in order. FLUSH among the lines has all lines before it answered at once."""
+        """A score for each line, in order. FLUSH among the lines has all lines before it answered at once.
+
+        ``batch_size``: most lines that are read together.
+        """
         wish = _Wish(tokens, words)
+        most = batch_size or self._most_lines()
+        source = windows(lines, skip_empty=skip_empty, most_lines=most)
         if context == "file":
-            yield from self._through_files(windows(lines, skip_empty=skip_empty), wish)
+            yield from self._through_files((window for window in source if window is not FLUSH), wish)
             return
-        for window in windows(lines, skip_empty=skip_empty):
-            scores = self._window(list(dict.fromkeys(line.text for line in window)), wish, batch_size)
+        for window, scores in in_order(partial(self._window, wish=wish), source, self.engine.workers()):
             for line in window:
                 yield dataclasses.replace(scores[line.text], line=line.number, file=line.file)
 
-    def _window(self, texts: Sequence[str], wish: _Wish, batch_size: int | None) -> dict[str, TextScore]:
-        """Scores of different lines, each from the zero state."""
-        scores = {}
+    def _most_lines(self) -> int:
+        row = sum(array.nbytes for array in self.engine.start(1))
+        return max(1, min(WINDOW_LINES, STATES // row))
+
+    def _window(self, window: Sequence[Line], engine: Engine, wish: _Wish) -> dict[str, TextScore]:
+        """Scores of the different lines of a window, each from the zero state."""
+        texts = list(dict.fromkeys(line.text for line in window))
         encoded = self._encode([text for text in texts if len(text) < LONG_LINE], wish)
-        lengths = [len(line.ids) for line in encoded]
-        budget = tokens_at_once(self.engine.vocab_size)
-        for batch in batches(lengths, tokens=budget, chunk=self._chunk, batch_size=batch_size):
-            rows = [encoded[i].ids for i in batch]
-            readings, _ = self._read(rows, self.engine.start(len(rows)), wish, self._chunk)
-            for i, reading in zip(batch, readings, strict=True):
-                scores[encoded[i].text] = self._compose(encoded[i], reading, wish)
+        readings = read_rows(engine, [line.ids for line in encoded], opening=self.tokenizer.newline_id, want=wish.want)
+        scores = {
+            line.text: self._compose(line, reading, wish) for line, reading in zip(encoded, readings, strict=True)
+        }
         for text in texts:
             if len(text) >= LONG_LINE:
                 scores[text], _ = self._long(text, self.engine.start(1), wish)
@@ -136,7 +146,7 @@ class Scorer:
 
     def _group(self, lines: Sequence[_Encoded], state: State, wish: _Wish) -> tuple[list[TextScore], State]:
         """Scores of lines read as one row."""
-        [whole], state = self._read([np.concatenate([line.ids for line in lines])], state, wish, self._file_chunk)
+        whole, state = self._read(np.concatenate([line.ids for line in lines]), state, wish)
         ends = np.cumsum([len(line.ids) for line in lines]).tolist()
         scores = [
             self._compose(line, whole.part(end - len(line.ids), end), wish)
@@ -144,11 +154,9 @@ class Scorer:
         ]
         return scores, state
 
-    def _read(
-        self, rows: Sequence[Ids], state: State, wish: _Wish, chunk: int, previous: int | None = None
-    ) -> tuple[list[Reading], State]:
+    def _read(self, row: Ids, state: State, wish: _Wish, previous: int | None = None) -> tuple[Reading, State]:
         before = self.tokenizer.newline_id if previous is None else previous
-        return read(self.engine, rows, previous=before, state=state, want=wish.want, chunk=chunk)
+        return read(self.engine, row, previous=before, state=state, want=wish.want, chunk=self._file_chunk)
 
     def _encode(self, texts: Sequence[str], wish: _Wish) -> list[_Encoded]:
         if wish.tokens or wish.words or self.tokenizer.kind in SPELLING:
@@ -207,10 +215,10 @@ class Scorer:
             [line] = self._encode([piece], wish)
             ids, reading = line.ids[:-1], NOTHING
             if len(ids):  # the word tokenizer has no token for blanks
-                [reading], state = self._read([ids], state, wish, self._file_chunk, previous)
+                reading, state = self._read(ids, state, wish, previous)
                 previous = int(ids[-1])
             pieces.add(piece, line.encoding, reading)
-        [ending], state = self._read([self._end], state, wish, self._file_chunk, previous)
+        ending, state = self._read(self._end, state, wish, previous)
         words, chars, size = count(text)
         tally = Tally(
             logprob=pieces.logprob + float(ending.logprobs.sum(dtype=np.float64)),

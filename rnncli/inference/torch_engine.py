@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
 from rnncli.device import Machine
-from rnncli.inference.engine import Ids, Prediction, State, Want
-from rnncli.nn.likelihood import all_logprobs, chunks, token_logprobs
+from rnncli.inference.engine import Ids, Prediction, State, Targets, Want
+from rnncli.inference.plan import tokens_at_once
+from rnncli.nn.likelihood import all_logprobs, chunks
 from rnncli.nn.model import LanguageModel, flat, unflat
 from rnncli.nn.weights import from_arrays
 from rnncli.store import Stored
 
 
 class TorchEngine:
-    """Runs a stored model in float32 with PyTorch."""
+    """Runs a stored model in float32 with PyTorch; weights in fewer bits are restored first."""
 
-    name = "torch"
+    alike = 8
 
     def __init__(self, stored: Stored, machine: Machine) -> None:
         self.device = torch.device(machine.kind)
         self.vocab_size = stored.model.vocab_size
+        self.definition = {"engine": "torch", "weights": stored.precision}
+        self.cells = tokens_at_once(self.vocab_size)
         model = from_arrays(LanguageModel(stored.model), stored.arrays)
         self.model = model.to(self.device).eval().requires_grad_(False)
         torch.set_num_threads(machine.threads)
+
+    def workers(self) -> Sequence[TorchEngine]:
+        """Itself: its products use all threads."""
+        return [self]
 
     def start(self, rows: int) -> State:
         """Zeros."""
         return tuple(array.cpu().numpy() for array in flat(self.model.start(rows)))
 
     def advance(
-        self, ids_BT: Ids, lengths_B: Ids, state: State, *, want: Want, targets_BT: Ids | None = None
+        self, ids_BT: Ids, lengths_B: Ids, state: State, *, want: Want, targets: Targets | None = None
     ) -> tuple[Prediction, State]:
         """See Engine.advance."""
         lengths = torch.from_numpy(np.asarray(lengths_B, np.int64))
@@ -40,35 +49,29 @@ class TorchEngine:
             ids = torch.from_numpy(np.ascontiguousarray(ids_BT, np.int64)).to(self.device)
             features_BTD, after = self.model(ids, before, lengths_B=lengths if ragged else None)
             if want == "last":
-                last = (lengths.clamp(min=1) - 1).to(self.device)
+                last = (lengths - 1).to(self.device)
                 rows = features_BTD[torch.arange(len(last), device=self.device), last]
                 logits = torch.addmm(self.model.bias, rows, self.model.head.t())
                 found = Prediction(all_logprobs(logits).cpu().numpy())
             else:
-                assert targets_BT is not None
-                found = self._targets(features_BTD, targets_BT, lengths, details=want == "details")
+                assert targets is not None
+                found = self._targets(features_BTD.flatten(0, 1), targets, details=want == "details")
         return found, tuple(array.float().cpu().numpy() for array in flat(after))
 
-    def _targets(
-        self, features_BTD: torch.Tensor, targets_BT: Ids, lengths: torch.Tensor, *, details: bool
-    ) -> Prediction:
-        """Log-probabilities at the real places only; ranks and entropies if asked for."""
-        shape = targets_BT.shape
-        real_BT = np.arange(shape[1]) < lengths.numpy()[:, None]
-        mask = torch.from_numpy(real_BT).to(self.device)
-        features_ND = features_BTD[mask]
-        targets_N = torch.from_numpy(np.ascontiguousarray(targets_BT[real_BT], np.int64)).to(self.device)
-        logprob = np.zeros(shape, np.float32)
+    def _targets(self, features_ND: torch.Tensor, targets: Targets, *, details: bool) -> Prediction:
+        """Log-probabilities of the targets, ranks and entropies if asked for; a chunk of places at a time."""
         head, bias = self.model.head, self.model.bias
-        if not details:
-            logprob[real_BT] = token_logprobs(features_ND, head, bias, targets_N).cpu().numpy()
-            return Prediction(logprob)
-        rank, entropy = np.zeros(shape, np.int64), np.zeros(shape, np.float32)
-        places = np.flatnonzero(real_BT)
-        for span in chunks(len(features_ND), self.vocab_size):
-            full = all_logprobs(torch.addmm(bias, features_ND[span], head.t()))
-            mine = full.gather(1, targets_N[span].unsqueeze(1))
-            logprob.flat[places[span]] = mine.squeeze(1).cpu().numpy()
-            rank.flat[places[span]] = ((full > mine).sum(1) + 1).cpu().numpy()
-            entropy.flat[places[span]] = -(full.exp() * full).sum(1).cpu().numpy()
-        return Prediction(logprob, rank, entropy)
+        logprob = np.zeros(len(targets.ids_M), np.float32)
+        rank, entropy = np.zeros(len(logprob), np.int64), np.zeros(len(logprob), np.float32)
+        places = torch.from_numpy(np.ascontiguousarray(targets.places_P)).to(self.device)
+        for span in chunks(len(places), self.vocab_size):
+            mine_M = np.flatnonzero((targets.rows_M >= span.start) & (targets.rows_M < span.stop))
+            rows = torch.from_numpy(targets.rows_M[mine_M] - span.start).to(self.device)
+            ids = torch.from_numpy(targets.ids_M[mine_M]).to(self.device)
+            full_NV = all_logprobs(torch.addmm(bias, features_ND[places[span]], head.t()))
+            found = full_NV[rows, ids]
+            logprob[mine_M] = found.cpu().numpy()
+            if details:
+                rank[mine_M] = ((full_NV[rows] > found.unsqueeze(1)).sum(1) + 1).cpu().numpy()
+                entropy[mine_M] = -torch.special.xlogy(full_NV.exp(), full_NV.exp()).sum(1)[rows].cpu().numpy()
+        return Prediction(logprob, rank, entropy) if details else Prediction(logprob)

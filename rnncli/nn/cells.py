@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import TypeAlias
 
 import torch
@@ -98,10 +99,11 @@ class RecurrentLayer(nn.Module):
         hx = tuple(array.unsqueeze(0) for array in state)
         given = hx if self.cell == "lstm" else hx[0]
         weights: tuple[Tensor, ...] = (self.W, R, self.B[0], self.B[1])
-        if self.cell != "lstm" and torch.is_autocast_enabled(x_BTE.device.type):
+        if torch.is_autocast_enabled(x_BTE.device.type) and not (self.cell == "lstm" and _has_fused_lstm(x_BTE.device)):
             # These kernels are a loop of products, and autocast would cast R anew at each step: once is enough.
             dtype = torch.get_autocast_dtype(x_BTE.device.type)
-            x_BTE, given = x_BTE.to(dtype), hx[0].to(dtype)
+            x_BTE, hx = x_BTE.to(dtype), tuple(array.to(dtype) for array in hx)
+            given = hx if self.cell == "lstm" else hx[0]
             weights = (self.W.to(dtype), R.to(dtype), self.B[0].to(dtype), self.B[1].to(dtype))
         y, *after = kernel(x_BTE, given, weights, True, 1, 0.0, self.training, False, True)
         return y, tuple(array.squeeze(0) for array in after)
@@ -119,6 +121,12 @@ class RecurrentLayer(nn.Module):
         real = (lengths_B > 0).to(y.device).unsqueeze(1)
         ended = (array.squeeze(0).index_select(0, back) for array in after)
         return y_BTS, tuple(torch.where(real, new, old.to(new.dtype)) for new, old in zip(ended, state, strict=True))
+
+
+@cache
+def _has_fused_lstm(device: torch.device) -> bool:
+    """Whether the fused LSTM runs in bfloat16 here: oneDNN's raises an error on processors without AVX-512."""
+    return device.type != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _identity(hidden_size: int, state_size: int) -> Tensor:

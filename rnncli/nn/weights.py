@@ -8,8 +8,8 @@ from torch import Tensor
 
 from rnncli.config import ModelConfig
 from rnncli.nn.model import LanguageModel
+from rnncli.precision import Arrays
 from rnncli.spec import CELLS
-from rnncli.store import Arrays
 
 
 def named_parameters(model: LanguageModel) -> dict[str, Tensor]:

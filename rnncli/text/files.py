@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from rnncli.errors import RnncliError
+
 _SUFFIX = ".tmp"
 
 
@@ -23,6 +25,15 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole, or leave what was there."""
+    try:
+        with replacing(path) as file:
+            file.write(data)
+    except OSError as error:
+        raise RnncliError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 from rnncli import __version__
 from rnncli.config import to_dict
+from rnncli.precision import parameter_count
 from rnncli.store import part_config
-from rnncli.training.memory import parameter_count
 from rnncli.training.prepare import Prepared, RunConfig
 
 

@@ -1,22 +1,10 @@
-"""How large a plan is: its parameters, and the memory that training it takes. No torch."""
+"""How much memory training a plan takes. No torch."""
 
 from __future__ import annotations
 
 from rnncli.config import ModelConfig, TrainConfig
-from rnncli.spec import CELLS, state_width
-
-
-def parameter_count(model: ModelConfig) -> int:
-    """Numbers that training learns."""
-    width = state_width(model.hidden_size, model.activation)
-    rows = len(CELLS[model.cell].gates) * model.hidden_size
-    count = model.vocab_size * (model.embedding_size + 1)
-    count += rows * (model.embedding_size + width + 2) + (model.layers - 1) * rows * (2 * width + 2)
-    if not model.tie:
-        count += model.vocab_size * width
-    elif model.embedding_size != width:
-        count += model.embedding_size * width
-    return count
+from rnncli.precision import parameter_count
+from rnncli.spec import CELLS
 
 
 def memory_needed(model: ModelConfig, train: TrainConfig) -> int:

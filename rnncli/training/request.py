@@ -60,7 +60,7 @@ def open_request(request: TrainRequest) -> Opened:
     given = _at_home(request.given)
     sources, notices = find_corpus(request.corpora, given.get("valid"))
     facts = survey(sources, encoding)
-    source = open_folder(library.resolve(request.from_model)) if request.from_model is not None else None
+    source = open_folder(library.resolve(request.from_model)).load() if request.from_model is not None else None
     kept = {} if source is None else _kept_from(source, given)
     plan = make_plan(facts, machine, {**kept, **given}, kept=kept.keys())
     parts = part_corpus(sources, plan, facts)

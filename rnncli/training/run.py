@@ -12,22 +12,21 @@ from typing import Any
 import numpy as np
 import torch
 
+from rnncli.arrays import load_arrays, save_arrays
 from rnncli.device import Machine
 from rnncli.errors import ConfigError, ModelError
+from rnncli.graph.saving import save_model
 from rnncli.nn.model import LanguageModel
 from rnncli.nn.weights import from_arrays
+from rnncli.precision import Arrays, parameter_count
 from rnncli.records import Done, Evaluated, Notice, TrainEvent
 from rnncli.store import (
     CONFIG,
     TOKENIZER,
     TRAINING,
-    Arrays,
     Stored,
-    load_arrays,
     open_folder,
-    save_arrays,
     write_config,
-    write_weights,
 )
 from rnncli.text.files import remove_leftovers
 from rnncli.text.split import Parts
@@ -38,7 +37,6 @@ from rnncli.training.evaluate import WARMUP, Validation, stream_logprob, whole_r
 from rnncli.training.job import Job
 from rnncli.training.log import LOG, cut_log, figures, write_log
 from rnncli.training.measure import ngram_per_char, whole_tally
-from rnncli.training.memory import parameter_count
 from rnncli.training.place import Place
 from rnncli.training.plan import Plan
 from rnncli.training.prepare import (
@@ -253,7 +251,9 @@ class Run:
         """Put weights that are the best so far into the model folder."""
         if isinstance(event, Evaluated) and event.best:
             metrics = {"valid": figures(event.valid), "partial": event.partial, "step": event.step}
-            write_weights(self.folder, event.weights(), config_json(self.config, prepared, metrics, "training"))
+            model = replace(self.plan.model, vocab_size=prepared.tokenizer.vocab_size)
+            described = config_json(self.config, prepared, metrics, "training")
+            save_model(self.folder, event.weights(), model, described)
             self._place.settle()
 
     def _finish(self, trainer: Trainer, prepared: Prepared) -> Done:

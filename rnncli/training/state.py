@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from rnncli.errors import ModelError
-from rnncli.store import write_bytes
+from rnncli.text.files import write_bytes
 
 STATE = "state.safetensors"
 

@@ -78,14 +78,13 @@ def test_nothing_is_shown_that_does_not_exist(here: Call) -> None:
     assert here("chat").code == 2
 
 
-def test_only_engines_that_exist_are_offered(here: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_engines_that_there_are_not_are_refused(here: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     for command in ("sample", "score"):
-        assert "onnx" not in here(command, "--help").out
-        code, out, err = here(command, "--engine", "onnx")
+        assert "<auto|onnx|torch>" in here(command, "--help").out
+        code, out, err = here(command, "--engine", "tensorflow")
         assert (code, out) == (2, "")
-        assert err.startswith("rnncli: error: Invalid value for '--engine'")
-        assert "'onnx' is not one of 'auto', 'torch'" in err
-    monkeypatch.setenv("RNNCLI_ENGINE", "onnx")
+        assert "'tensorflow' is not one of 'auto', 'onnx', 'torch'" in err
+    monkeypatch.setenv("RNNCLI_ENGINE", "tensorflow")
     code, out, err = here("score")
     assert (code, out) == (2, "")
     assert "RNNCLI_ENGINE" in err

@@ -20,6 +20,7 @@ from rnncli.nn.weights import named_parameters
 from rnncli.training.evaluate import Validation, stream_logprob
 from rnncli.training.learner import new_model
 from tests.nets import CELLS, MACHINE, NEWLINE, config_of, count_tokens, network, random_state, same, stored, text_of
+from tests.toy import spread, targets_of
 
 LENGTHS = (5, 0, 3, 1, 5, 2)
 every_cell = pytest.mark.parametrize(("cell", "activation"), CELLS)
@@ -245,7 +246,7 @@ def one_by_one(
 
 
 @every_cell
-@pytest.mark.parametrize("lengths", [LENGTHS, (4, 4, 4)])
+@pytest.mark.parametrize("lengths", [(5, 3, 1, 5, 2), (4, 4, 4)])
 def test_the_engine_equals_rows_run_alone(cell: CellName, activation: ActivationName, lengths: tuple[int, ...]) -> None:
     model = network(config_of(cell, activation), dtype=torch.float32).eval()
     engine = TorchEngine(stored(model), MACHINE)
@@ -254,14 +255,16 @@ def test_the_engine_equals_rows_run_alone(cell: CellName, activation: Activation
     kept = [a.copy() for a in state]
     ids, targets = random_ids(len(lengths), max(lengths)), random_ids(len(lengths), max(lengths), seed=1)
     sizes = np.array(lengths)
-    plain, after = engine.advance(ids.numpy(), sizes, state, want="targets", targets_BT=targets.numpy())
-    full, after_full = engine.advance(ids.numpy(), sizes, state, want="details", targets_BT=targets.numpy())
+    wanted = targets_of(targets.numpy(), sizes)
+    plain, after = engine.advance(ids.numpy(), sizes, state, want="targets", targets=wanted)
+    full, after_full = engine.advance(ids.numpy(), sizes, state, want="details", targets=wanted)
     last, after_last = engine.advance(ids.numpy(), sizes, state, want="last")
     assert all(np.array_equal(a, b) for a, b in zip(state, kept, strict=True))
     assert plain.rank is None
     assert plain.entropy is None
     assert full.rank is not None
     assert full.entropy is not None
+    all_ranks, all_entropies = spread(full.rank, sizes), spread(full.entropy, sizes)
     for row, length in enumerate(lengths):
         expected, ended = one_by_one(model, ids, row, length, state)
         for states in (after, after_full, after_last):
@@ -269,12 +272,11 @@ def test_the_engine_equals_rows_run_alone(cell: CellName, activation: Activation
                 np.testing.assert_allclose(mine[row], other[0], atol=1e-5)
         chosen = expected[torch.arange(length), targets[row, :length]]
         for found in (plain, full):
-            np.testing.assert_allclose(found.logprob[row, :length], chosen, atol=1e-5)
-            assert not found.logprob[row, length:].any()
+            np.testing.assert_allclose(spread(found.logprob, sizes)[row, :length], chosen, atol=1e-5)
         ranks = [1 + sum(bool(p > mine) for p in each) for each, mine in zip(expected, chosen, strict=True)]
-        assert full.rank[row].tolist() == ranks + [0] * (max(lengths) - length)
+        assert all_ranks[row].tolist() == ranks + [0] * (max(lengths) - length)
         entropies = [-sum(math.exp(p) * p for p in each.tolist()) for each in expected]
-        np.testing.assert_allclose(full.entropy[row], entropies + [0.0] * (max(lengths) - length), atol=1e-5)
+        np.testing.assert_allclose(all_entropies[row], entropies + [0.0] * (max(lengths) - length), atol=1e-5)
         if length:
             np.testing.assert_allclose(last.logprob[row], expected[-1], atol=1e-5)
 
@@ -294,7 +296,9 @@ def test_all_sequences_and_the_unfinished_mass_sum_to_1(cell: CellName, activati
     lengths = np.array([len(text) for text in texts])
     targets = np.array([[*text, *[end] * (longest - len(text))] for text in texts])
     ids = np.concatenate((np.full((len(texts), 1), end), targets[:, :-1]), axis=1)
-    found, _ = engine.advance(ids, lengths, engine.start(len(texts)), want="targets", targets_BT=targets)
-    mass = np.exp(found.logprob.astype(np.float64).sum(axis=1))
+    found, _ = engine.advance(
+        ids, lengths, engine.start(len(texts)), want="targets", targets=targets_of(targets, lengths)
+    )
+    mass = np.exp(spread(found.logprob, lengths).astype(np.float64).sum(axis=1))
     assert mass.sum() == pytest.approx(1, abs=1e-5)
     assert 0.01 < mass[: len(finished)].sum() < 0.99

@@ -18,9 +18,10 @@ import pytest
 import torch
 
 from rnncli.api import TrainRequest, load, open_run, resume_run, train
+from rnncli.arrays import sha256
 from rnncli.errors import ConfigError, ModelError
 from rnncli.records import Done, Evaluated, Notice, Saved, StepDone, TrainEvent
-from rnncli.store import CARD, CONFIG, TRAINING, WEIGHTS, open_folder, sha256
+from rnncli.store import CARD, CONFIG, TRAINING, WEIGHTS, open_folder
 from rnncli.training.prepare import PREPARED
 from rnncli.training.state import STATE
 
@@ -309,7 +310,7 @@ DROPOUTS = ("dropout", "input_dropout", "recurrent_dropout", "embedding_dropout"
 
 
 def test_from_a_model_that_is_itself_replaced(corpus: Path, finished: Path) -> None:
-    old = open_folder(finished)
+    old = open_folder(finished).load()
     wanted = from_request(corpus, finished, finished)
     for _ in open_run(TrainRequest(**{**vars(wanted), "overwrite": True})).events():
         pass

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rnncli.config import SampleConfig
 from rnncli.inference.decoding import distribution, draw, uniform
 from rnncli.inference.emission import Emission, Stop
-from rnncli.inference.engine import Ids, Prediction, State, Want
+from rnncli.inference.engine import Ids, Prediction, State, Targets, Want
 from rnncli.inference.plan import Line
 from rnncli.inference.sampler import Sampler
 from rnncli.inference.scorer import Scorer
@@ -83,9 +83,9 @@ class ShapedEngine(ToyEngine):
     """Its opinions depend on the shape of what it reads, as rounding does, but far more."""
 
     def advance(
-        self, ids_BT: Ids, lengths_B: Ids, state: State, *, want: Want, targets_BT: Ids | None = None
+        self, ids_BT: Ids, lengths_B: Ids, state: State, *, want: Want, targets: Targets | None = None
     ) -> tuple[Prediction, State]:
-        found, after = super().advance(ids_BT, lengths_B, state, want=want, targets_BT=targets_BT)
+        found, after = super().advance(ids_BT, lengths_B, state, want=want, targets=targets)
         noise = np.random.default_rng(ids_BT.shape).normal(size=found.logprob.shape[1])
         return Prediction(found.logprob + noise), after
 

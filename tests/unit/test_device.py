@@ -41,7 +41,7 @@ def test_a_device_that_is_not_there(wanted: Any) -> None:
 
 
 def test_a_gpu_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device, "_may_have_gpu", lambda: True)
+    monkeypatch.setattr(device, "may_have_gpu", lambda: True)
     assert find_machine("auto").kind == "cpu"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (7 << 30, 8 << 30))

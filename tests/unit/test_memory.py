@@ -8,7 +8,8 @@ import pytest
 
 from rnncli.config import TrainConfig
 from rnncli.nn.weights import named_parameters
-from rnncli.training.memory import memory_needed, parameter_count
+from rnncli.precision import parameter_count
+from rnncli.training.memory import memory_needed
 from tests.nets import CELLS, config_of, network
 
 

@@ -18,7 +18,7 @@ from rnncli.inference.plan import FLUSH, Flush, Line
 from rnncli.inference.scorer import Scorer
 from rnncli.records import TextScore
 from rnncli.text.tokenizers import Tokenizer, train_tokenizer
-from tests.toy import TEXT, FixedEngine, ToyEngine, toy_tokenizer, uniform_engine
+from tests.toy import TEXT, FixedEngine, ToyEngine, targets_of, toy_tokenizer, uniform_engine
 
 KINDS: tuple[TokenizerKind, ...] = ("hybrid", "word", "char", "bpe", "byte")
 LINES = [
@@ -206,9 +206,9 @@ def test_a_file_carries_its_state_and_another_file_does_not() -> None:
     scores = list(Scorer(engine, tokenizer).score([Line(t, f) for f, t in texts], context="file"))
     ids = [tokenizer.newline_id, *tokenizer.encode("the cat\n\nthe dog\n").tolist()]
     rows = np.array([ids[:-1]])
-    found, _ = engine.advance(
-        rows, np.array([rows.shape[1]]), engine.start(1), want="targets", targets_BT=np.array([ids[1:]])
-    )
+    lengths = np.array([rows.shape[1]])
+    targets = targets_of(np.array([ids[1:]]), lengths)
+    found, _ = engine.advance(rows, lengths, engine.start(1), want="targets", targets=targets)
     assert sum(score.tally.logprob for score in scores[:3]) == pytest.approx(float(found.logprob.sum()))
     assert scores[3].tally == scores[0].tally
     alone = scored(tokenizer, ["the cat", "the dog"])
@@ -231,7 +231,7 @@ def test_identical_lines_are_read_once_and_keep_their_places() -> None:
     source = [Line(text, "f", i) for i, text in enumerate(["x y", "the", "x y", "x y"], 1)]
     scores = list(Scorer(engine, tokenizer).score(source))
     assert [(score.text, score.line) for score in scores] == [("x y", 1), ("the", 2), ("x y", 3), ("x y", 4)]
-    assert sum(rows for rows, _ in engine.calls) == 2
+    assert engine.calls == [(1, 1), (2, len(tokenizer.encode("x y")))]
 
 
 @pytest.mark.parametrize("context", ["line", "file"])

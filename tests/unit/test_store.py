@@ -14,26 +14,23 @@ import numpy as np
 import pytest
 
 from rnncli import store
+from rnncli.arrays import load_arrays, save_arrays, sha256
 from rnncli.config import to_dict
 from rnncli.errors import ModelError, RnncliError
 from rnncli.nn.weights import named_parameters, to_arrays
+from rnncli.precision import array_shapes
 from rnncli.store import (
     CONFIG,
     TOKENIZER,
     WEIGHTS,
-    array_shapes,
-    load_arrays,
     open_folder,
     part_config,
     read_json,
-    save_arrays,
-    sha256,
-    write_bytes,
+    write_arrays,
     write_config,
     write_json,
-    write_weights,
 )
-from rnncli.text.files import replacing
+from rnncli.text.files import replacing, write_bytes
 from tests.nets import CELLS, config_of, network
 from tests.toy import toy_tokenizer
 
@@ -50,7 +47,8 @@ DESCRIPTION: dict[str, Any] = {
 def make(folder: Path) -> Path:
     folder.mkdir()
     toy_tokenizer("byte").save(folder / TOKENIZER)
-    write_weights(folder, ARRAYS, DESCRIPTION)
+    write_arrays(folder, ARRAYS)
+    write_config(folder, DESCRIPTION)
     return folder
 
 
@@ -92,7 +90,7 @@ def test_what_goes_in_comes_out(folder: Path) -> None:
     assert found.unit == "lines"
     assert found.tokenizer.vocab_size == 256
     assert found.config["metrics"] == {"é": 1.5}
-    assert found.config["format"] == store.FORMAT
+    assert found.config["format"] == 1
     assert found.fingerprint == sha256(folder / WEIGHTS)
     assert sorted(load_arrays(folder / WEIGHTS)) == sorted(f"main/{name}" for name in ARRAYS)
     assert sorted(p.name for p in folder.iterdir()) == sorted([CONFIG, TOKENIZER, WEIGHTS])
@@ -161,7 +159,7 @@ def test_a_truncated_file_is_found_out_even_if_config_vouches_for_it(folder: Pat
 def test_a_newer_format_says_upgrade(folder: Path) -> None:
     config = read_json(folder / CONFIG)
     write_json(folder / CONFIG, {**config, "format": store.FORMAT + 1})
-    refused(folder, CONFIG, "format 2")
+    refused(folder, CONFIG, f"format {store.FORMAT + 1}")
     with pytest.raises(ModelError) as caught:
         open_folder(folder, patience=0)
     assert caught.value.hint == "Upgrade rnncli."
@@ -182,7 +180,8 @@ def test_other_weights_are_refused(folder: Path, name: str, change: Callable[[An
     array = arrays.pop(name, None)
     if change is not None:
         arrays[name] = change(array)
-    write_weights(folder, arrays, DESCRIPTION)
+    write_arrays(folder, arrays)
+    write_config(folder, DESCRIPTION)
     refused(folder, WEIGHTS, name)
 
 
@@ -261,7 +260,7 @@ def test_a_disk_that_fails_is_one_line_and_leaves_the_old_file(folder: Path, mon
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(RnncliError, match=r"cannot write .*model\.safetensors: No space left on device"):
-        write_weights(folder, {name: array + 1 for name, array in ARRAYS.items()}, DESCRIPTION)
+        write_arrays(folder, {name: array + 1 for name, array in ARRAYS.items()})
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
     assert open_folder(folder, patience=0).model == MODEL
 
@@ -275,7 +274,8 @@ def test_weights_come_before_the_config_that_vouches_for_them(folder: Path, monk
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", watched)
-    write_weights(folder, ARRAYS, DESCRIPTION)
+    write_arrays(folder, ARRAYS)
+    write_config(folder, DESCRIPTION)
     assert order == [WEIGHTS, CONFIG]
 
 

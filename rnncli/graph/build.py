@@ -1,0 +1,189 @@
+"""The graph of a model: embedding, layers, head, log-probabilities. See the package for its inputs and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from rnncli.arrays import ArrayPlace
+from rnncli.config import ModelConfig, Precision
+from rnncli.graph.cells import STEPS, Layer
+from rnncli.graph.nodes import Nodes
+from rnncli.graph.products import CONTRIB, Products
+from rnncli.precision import FEATURES, is_projected, layer_source
+from rnncli.spec import CELLS, state_width
+
+OPSET, IR_VERSION = 18, 9
+"""Of ONNX 1.14 (2023): every ONNX Runtime since 1.15 reads it."""
+
+
+def build_graph(model: ModelConfig, places: Mapping[str, ArrayPlace], precision: Precision) -> bytes:
+    """The bytes of model.onnx: a function of the config and of where the arrays lie, so every save has the same."""
+    builder = _Builder(model, places, precision)
+    builder.layers()
+    builder.head()
+    return builder.serialized()
+
+
+class _Builder:
+    def __init__(self, model: ModelConfig, places: Mapping[str, ArrayPlace], precision: Precision) -> None:
+        self.model = model
+        self.nodes = Nodes()
+        self.products = Products(self.nodes, places, precision)
+        self.width = state_width(model.hidden_size, model.activation if model.cell == "rnn" else "tanh")
+        self.inputs = [_value("ids_TB", TensorProto.INT64, "T", "B")]
+        self.outputs: list[onnx.ValueInfoProto] = []
+        self.last = ""
+
+    def layers(self) -> None:
+        """All layers, one after the other; the last one's states (T, B, S) become the head's."""
+        share = self._first_share()
+        self.inputs += [
+            _value(f"{state}{layer}", TensorProto.FLOAT, "B", self._state_size(state))
+            for layer in range(self.model.layers)
+            for state in CELLS[self.model.cell].states
+        ]
+        self.inputs.append(_value("ends_B", TensorProto.INT64, "B"))
+        for layer in range(self.model.layers):
+            if layer:
+                bias, _ = self._biases(layer)
+                rows = self._flat(self.last, self.width)
+                source = layer_source(layer - 1)
+                share = self.products.multiply(self.nodes, rows, source, f"layers.{layer}.W", bias)
+            self.last = self._scan(layer, self._timed(share))
+
+    def _first_share(self) -> str:
+        """The embeddings' share of the first layer's gates, (T * B, G): of each distinct token once."""
+        ids = self.nodes.add("Reshape", "ids_TB", self.nodes.constant([-1]))
+        outputs = self.nodes.add_many("Unique", [ids], 4, sorted=0)
+        distinct, inverse = outputs[0], outputs[2]
+        bias, _ = self._biases(0)
+        shares = self.products.multiply_rows(self.nodes, "embedding", distinct, "layers.0.W", bias)
+        return self.nodes.add("Gather", shares, inverse, axis=0)
+
+    def _biases(self, layer: int) -> tuple[str, str]:
+        """What is added to the input's share, and to the recurrent product (GRU only: else both go to the input)."""
+        rows = len(CELLS[self.model.cell].gates) * self.model.hidden_size
+        both = self.nodes.add("Reshape", self.products.vector(f"layers.{layer}.B"), self.nodes.constant([2, rows]))
+        of_W, of_R = (
+            self.nodes.add("Squeeze", half, self.nodes.constant([0]))
+            for half in self.nodes.add_many("Split", [both], 2, axis=0, num_outputs=2)
+        )
+        return (of_W, of_R) if self.model.cell == "gru" else (self.nodes.add("Add", of_W, of_R), "")
+
+    def _scan(self, layer: int, share_TBG: str) -> str:
+        """One layer over time. Its states at the rows' ends become outputs; all of its h are returned."""
+        states = CELLS[self.model.cell].states
+        body = Nodes(f"layer{layer}/")
+
+        def recur(nodes: Nodes, h: str, addend: str) -> str:
+            return self.products.multiply(nodes, h, layer_source(layer), f"layers.{layer}.R", addend)
+
+        parts = Layer(self.model.activation, recur, self._biases(layer)[1])
+        before = [f"layer{layer}/{state}" for state in states]
+        after = STEPS[self.model.cell](body, parts, f"layer{layer}/share", before)
+        for state, value in zip(states, after, strict=True):
+            body.name(value, f"layer{layer}/next_{state}")
+            body.name(value, f"layer{layer}/each_{state}")
+        widths = [self._state_size(state) for state in states]
+        carried = [
+            _value(f"layer{layer}/next_{s}", TensorProto.FLOAT, "B", w) for s, w in zip(states, widths, strict=True)
+        ]
+        each = [
+            _value(f"layer{layer}/each_{s}", TensorProto.FLOAT, "B", w) for s, w in zip(states, widths, strict=True)
+        ]
+        given = [_value(name, TensorProto.FLOAT, "B", w) for name, w in zip(before, widths, strict=True)]
+        given.append(_value(f"layer{layer}/share", TensorProto.FLOAT, "B", None))
+        graph = helper.make_graph(
+            body.nodes, f"layer{layer}", given, [*carried, *each], list(body.initializers.values())
+        )
+        inputs = [*(f"{state}{layer}" for state in states), share_TBG]
+        outputs = self.nodes.add_many("Scan", inputs, 2 * len(states), body=graph, num_scan_inputs=1)
+        for state, steps, width in zip(states, outputs[len(states) :], widths, strict=True):
+            ends = self.nodes.add("Gather", self._flat(steps, width), "ends_B", axis=0)
+            self.nodes.name(ends, f"after_{state}{layer}")
+            self.outputs.append(_value(f"after_{state}{layer}", TensorProto.FLOAT, "B", width))
+        return outputs[len(states)]
+
+    def head(self) -> None:
+        """Log-probabilities at the places asked for: of every token, of the targets; ranks and entropies if wanted."""
+        nodes, model = self.nodes, self.model
+        self.inputs += [
+            _value("places_P", TensorProto.INT64, "P"),
+            _value("rows_M", TensorProto.INT64, "M"),
+            _value("targets_M", TensorProto.INT64, "M"),
+            _value("details", TensorProto.BOOL),
+        ]
+        x = nodes.add("Gather", self._flat(self.last, self.width), "places_P", axis=0)
+        source = layer_source(model.layers - 1)
+        if is_projected(model):
+            x, source = self.products.multiply(nodes, x, source, "projection", None), FEATURES
+        matrix = "embedding" if model.tie else "head.weight"
+        logits = self.products.logits(nodes, x, source, matrix, self.products.vector("head.bias"))
+        full = nodes.add("LogSoftmax", logits, axis=-1)
+        nodes.name(full, "logprobs_PV")
+        pairs = [nodes.add("Unsqueeze", part, nodes.constant([1])) for part in ("rows_M", "targets_M")]
+        nodes.name(nodes.add("GatherND", full, nodes.add("Concat", *pairs, axis=1)), "logprob_M")
+        rank, entropy = nodes.add_many(
+            "If", ["details"], 2, then_branch=_details(full, "logprob_M"), else_branch=_no_details()
+        )
+        nodes.name(rank, "rank_M")
+        nodes.name(entropy, "entropy_P")
+        self.outputs += [
+            _value("logprobs_PV", TensorProto.FLOAT, "P", model.vocab_size),
+            _value("logprob_M", TensorProto.FLOAT, "M"),
+            _value("rank_M", TensorProto.INT64, None),
+            _value("entropy_P", TensorProto.FLOAT, None),
+        ]
+
+    def serialized(self) -> bytes:
+        graph = helper.make_graph(
+            self.nodes.nodes, "rnncli", self.inputs, self.outputs, list(self.nodes.initializers.values())
+        )
+        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIB, 1)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="rnncli")
+        return bytes(model.SerializeToString(deterministic=True))
+
+    def _state_size(self, state: str) -> int:
+        return self.width if state == "h" else self.model.hidden_size
+
+    def _flat(self, x_TBD: str, width: int) -> str:
+        """(T * B, D)"""
+        return self.nodes.add("Reshape", x_TBD, self.nodes.constant([-1, width]))
+
+    def _timed(self, x_ND: str) -> str:
+        """(T, B, D) of (T * B, D)."""
+        shape = self.nodes.add("Shape", "ids_TB")
+        return self.nodes.add("Reshape", x_ND, self.nodes.add("Concat", shape, self.nodes.constant([-1]), axis=0))
+
+
+def _value(name: str, element: int, *shape: str | int | None) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, element, shape)
+
+
+def _details(full: str, logprob: str) -> onnx.GraphProto:
+    """Ranks of the targets, 1 the likeliest, and entropies in nats of the predictions."""
+    nodes = Nodes("details/")
+    mine = nodes.add("Unsqueeze", logprob, nodes.constant([1]))
+    rows = nodes.add("Gather", full, "rows_M", axis=0)
+    above = nodes.add("Cast", nodes.add("Greater", rows, mine), to=TensorProto.FLOAT)
+    count = nodes.add("ReduceSum", above, nodes.constant([1]), keepdims=0)
+    rank = nodes.add("Add", nodes.add("Cast", count, to=TensorProto.INT64), nodes.constant(1))
+    nodes.name(rank, "details/rank")
+    # p log p of a token that cannot come is 0, not 0 times infinity.
+    finite = nodes.add("Max", full, nodes.constant(np.finfo(np.float32).min, np.float32))
+    terms = nodes.add("Mul", nodes.add("Exp", full), finite)
+    nodes.name(nodes.add("Neg", nodes.add("ReduceSum", terms, nodes.constant([1]), keepdims=0)), "details/entropy")
+    outputs = [_value("details/rank", TensorProto.INT64, "M"), _value("details/entropy", TensorProto.FLOAT, "P")]
+    return helper.make_graph(nodes.nodes, "details", [], outputs, list(nodes.initializers.values()))
+
+
+def _no_details() -> onnx.GraphProto:
+    nodes = Nodes("none/")
+    nodes.name(nodes.constant(np.zeros(0)), "none/rank")
+    nodes.name(nodes.constant(np.zeros(0), np.float32), "none/entropy")
+    outputs = [_value("none/rank", TensorProto.INT64, 0), _value("none/entropy", TensorProto.FLOAT, 0)]
+    return helper.make_graph(nodes.nodes, "none", [], outputs, list(nodes.initializers.values()))
