@@ -6,10 +6,10 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -135,9 +135,16 @@ def _made(name: str, entry: str | Group) -> Any:
     if isinstance(entry, Group):
         app.callback(cls=LazyGroup, help=entry.about, invoke_without_command=True)(_help_alone)
         return _filled(app, entry)
-    module, _, function = entry.partition(":")
-    app.command(name, cls=Command)(getattr(import_module(module), function))
+    app.command(name, cls=Command)(_function(entry))
     return typer.main.get_command(app)
+
+
+def _function(entry: str) -> Callable[..., None]:
+    """A command's function. Its annotations are evaluated here, once: Typer would do so four times."""
+    module, _, name = entry.partition(":")
+    function: Callable[..., None] = getattr(import_module(module), name)
+    function.__annotations__ = get_type_hints(function, include_extras=True)
+    return function
 
 
 def run(arguments: Sequence[str]) -> int:
