@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NoReturn
+
+from rnncli.cli.instant import answer
 
 
-def main() -> NoReturn:
+def main() -> None:
     """Run the command line and exit with its code."""
+    if answer(sys.argv[1:]):
+        sys.exit(0)
     # numpy's own threads are of no use here (large products run in torch) and cost 60 ms at start-up.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Threads that wait for one another by spinning starve where the cores are shared: beside one busy process a
