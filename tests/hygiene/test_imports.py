@@ -71,7 +71,7 @@ def test_help_and_version_import_nothing(tmp_path: Path, arguments: list[str]) -
     code, modules = modules_after(CALL.format(arguments=arguments), tmp_path)
     assert code == 0
     assert modules == {
-        "__future__", "rnncli", "rnncli.__main__", "rnncli.cli", "rnncli.cli.commands", "rnncli.cli.instant",
+        "__future__", "gc", "rnncli", "rnncli.__main__", "rnncli.cli", "rnncli.cli.commands", "rnncli.cli.instant",
     }  # fmt: skip
 
 
