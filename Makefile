@@ -1,5 +1,6 @@
 # make demo: install, train on real text for a minute, sample the model, score a sentence with it
 # make test: install, then every check there is
+# make help: write down what --help shows, after a change of a command or an option
 # make starter: train the model that comes with the program
 PYTHON ?= python3
 VENV   := .venv
@@ -7,7 +8,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 PROSE  := corpora/stories-en.txt corpora/dialogue-en.txt corpora/howto-en.txt
 
-.PHONY: demo test check unit clean
+.PHONY: demo test check unit help starter clean
 
 demo: $(READY)
 	$(BIN)/rnncli train $(PROSE) --minutes 1 --name demo --overwrite
@@ -28,6 +29,9 @@ check: $(READY)
 # pytest fails where a test was skipped or is expected to fail, and prints how many: tests/conftest.py.
 unit: $(READY)
 	$(BIN)/python -m pytest
+
+help: $(READY)
+	$(BIN)/python -m rnncli.cli.write_help
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -1,7 +1,8 @@
 """Every setting, once: its type, default, bounds and the words that explain it.
 
 The fields of these dataclasses are the one table of options. The command line builds its options from them,
-a run keeps them in run.json, a model in config.json. Standard library only.
+a run keeps them in run.json, a model in config.json. Standard library only. The choices lie in choices.py, and
+can be had from here.
 
 A value that the user leaves out is chosen by the recipe (training/recipe.py), so the defaults here are what
 the plain Python object has, not what ``rnncli train`` does.
@@ -16,23 +17,20 @@ from dataclasses import dataclass, field
 from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
+from rnncli.choices import ActivationName as ActivationName
+from rnncli.choices import Arithmetic as Arithmetic
+from rnncli.choices import CellName as CellName
+from rnncli.choices import Context as Context
+from rnncli.choices import Device as Device
+from rnncli.choices import EngineName as EngineName
+from rnncli.choices import OptimizerName as OptimizerName
+from rnncli.choices import Precision as Precision
+from rnncli.choices import ScheduleName as ScheduleName
+from rnncli.choices import TokenizerKind as TokenizerKind
+from rnncli.choices import Unit as Unit
+from rnncli.choices import UnitChoice as UnitChoice
+from rnncli.choices import Until as Until
 from rnncli.errors import ConfigError
-
-CellName = Literal["lstm", "gru", "rnn"]
-ActivationName = Literal["tanh", "relu", "relu6", "elu", "softplus", "softsign", "sigmoid", "crelu"]
-TokenizerKind = Literal["hybrid", "word", "char", "bpe", "byte"]
-Unit = Literal["stream", "lines"]
-UnitChoice = Literal["auto", "stream", "lines"]
-OptimizerName = Literal["adamw", "sgd", "asgd"]
-ScheduleName = Literal["constant", "exponential", "cosine", "linear", "plateau"]
-Arithmetic = Literal["auto", "fp32", "bf16", "fp16"]
-"""Of training."""
-Precision = Literal["float32", "float16", "int8"]
-"""Of stored weights."""
-Device = Literal["auto", "cpu", "cuda", "mps"]
-EngineName = Literal["auto", "onnx", "torch"]
-Context = Literal["line", "file"]
-Until = Literal["auto", "line", "text"]
 
 
 def option(

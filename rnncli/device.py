@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from rnncli.config import Arithmetic, Device
+from rnncli.choices import Arithmetic, Device
 from rnncli.errors import DeviceError
 
 DeviceKind = Literal["cpu", "cuda", "mps"]

@@ -13,10 +13,9 @@ import re
 import shlex
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rnncli.errors import ConfigError, ModelError, RnncliError
 
@@ -33,8 +32,7 @@ _BOX = Path(__file__).parent / "box"
 _CHECKOUT = Path(__file__).parent.parent
 
 
-@dataclass(frozen=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """A model folder as a list shows it. ``config`` is empty where config.json cannot be read."""
 
     name: str

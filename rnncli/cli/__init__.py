@@ -1,1 +1,1 @@
-"""The command line. Modules here import Typer and the standard library; a command imports the rest."""
+"""The command line. Modules here import Typer and the standard library; a command imports the rest, help nothing."""

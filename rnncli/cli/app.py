@@ -6,15 +6,17 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from importlib import import_module
+from typing import Annotated, Any, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from rnncli import __version__
-from rnncli.cli import corpora, exits, models, sample, score, train
+from rnncli.cli import exits
+from rnncli.cli.commands import ROOT, Group
 from rnncli.cli.options import DebugOption
 from rnncli.cli.terminal import is_terminal
 from rnncli.errors import RnncliError
@@ -51,7 +53,30 @@ class Command(TyperCommand):
                     formatter.write_dl(records)
 
 
-class Root(TyperGroup):
+class Commands(Mapping[str, Any]):
+    """A group's commands by name. Looking one up imports it and makes its options: the others cost nothing."""
+
+    def __init__(self, group: Group) -> None:
+        self._entries = group.commands
+
+    def __getitem__(self, name: str) -> Any:
+        return _made(name, self._entries[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+class LazyGroup(TyperGroup):
+    """A group with ``Commands``: to list their names is not to look them up."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(self.commands)
+
+
+class Root(LazyGroup):
     """The group of all commands; a reader that has gone away ends it with its own exit code."""
 
     def make_context(self, *args: Any, **extra: Any) -> Any:
@@ -81,54 +106,45 @@ def _root(
         bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Turn a text file into a private language model: train it, sample it, score with it."""
     _help_alone(ctx)
 
 
-def _group(about: str, **commands: Any) -> typer.Typer:
-    group = typer.Typer(help=about, rich_markup_mode=None, callback=_help_alone, invoke_without_command=True)
-    for name, command in commands.items():
-        group.command(name, cls=Command)(command)
-    return group
-
-
-def build() -> typer.Typer:
-    """The Typer application."""
+def build() -> Any:
+    """The program as Typer sees it."""
     app = typer.Typer(
         cls=Root,
         callback=_root,
+        help=ROOT.about,
         invoke_without_command=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    commands: dict[str, Callable[..., Any]] = {
-        "train": train.train,
-        "sample": sample.sample,
-        "score": score.score,
-    }
-    for name, command in commands.items():
-        app.command(name, cls=Command)(command)
-    app.add_typer(
-        _group(
-            "What models there are, and what they are.",
-            list=models.list_models,
-            show=models.show,
-            path=models.path,
-            remove=models.remove,
-        ),
-        name="models",
-    )
-    app.add_typer(
-        _group(
-            "Texts in the box, and text that this computer already has.",
-            list=corpora.list_corpora,
-            show=corpora.show,
-            make=corpora.make,
-        ),
-        name="corpora",
-    )
-    return app
+    return _filled(app, ROOT)
+
+
+def _filled(app: typer.Typer, group: Group) -> Any:
+    command: Any = typer.main.get_command(app)
+    command.commands = Commands(group)
+    return command
+
+
+def _made(name: str, entry: str | Group) -> Any:
+    """A command or a group as Typer sees it."""
+    app = typer.Typer(name=name, rich_markup_mode=None, add_completion=False)
+    if isinstance(entry, Group):
+        app.callback(cls=LazyGroup, help=entry.about, invoke_without_command=True)(_help_alone)
+        return _filled(app, entry)
+    app.command(name, cls=Command)(_function(entry))
+    return typer.main.get_command(app)
+
+
+def _function(entry: str) -> Callable[..., None]:
+    """A command's function. Its annotations are evaluated here, once: Typer would do so four times."""
+    module, _, name = entry.partition(":")
+    function: Callable[..., None] = getattr(import_module(module), name)
+    function.__annotations__ = get_type_hints(function, include_extras=True)
+    return function
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -162,8 +178,7 @@ def _run(arguments: Sequence[str]) -> int:
     exits.fill_stderr()
     if is_terminal(sys.stdout) and isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
-    command = typer.main.get_command(build())
-    code = command.main(args=list(arguments), prog_name="rnncli", standalone_mode=False)
+    code = build().main(args=list(arguments), prog_name="rnncli", standalone_mode=False)
     return code if isinstance(code, int) else exits.DONE
 
 

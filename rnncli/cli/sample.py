@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rnncli.cli.fields import config_options
 from rnncli.cli.options import (
     DebugOption,
     DeviceOption,
@@ -17,7 +18,6 @@ from rnncli.cli.options import (
     ModelOption,
     QuietOption,
     ThreadsOption,
-    config_options,
 )
 from rnncli.cli.terminal import flush, is_terminal, read_stdin, write, write_bytes
 from rnncli.config import SampleConfig, validate

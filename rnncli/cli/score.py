@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from rnncli.choices import Context
 from rnncli.cli.lines import Lines
 from rnncli.cli.options import (
     DebugOption,
@@ -18,9 +19,10 @@ from rnncli.cli.options import (
     ThreadsOption,
 )
 from rnncli.cli.terminal import draw, flush, has_color, is_terminal, write
-from rnncli.config import Context
 from rnncli.errors import ConfigError
-from rnncli.records import Tally, TextScore
+
+if TYPE_CHECKING:
+    from rnncli.records import TextScore
 
 Format = Literal["auto", "table", "tsv", "json"]
 Form = Literal["table", "tsv", "json"]
@@ -94,6 +96,8 @@ def _format(wanted: Format, as_json: bool) -> Form:
 
 
 def _total(scores: Iterator[TextScore], definition: Mapping[str, Any], form: Form, header: bool) -> Iterator[str]:
+    from rnncli.records import Tally
+
     tally = Tally()
     for score in scores:
         tally += score.tally

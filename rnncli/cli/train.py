@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rnncli import STARTED
-from rnncli.cli.options import DebugOption, DeviceOption, QuietOption, ThreadsOption, config_options
+from rnncli.cli.fields import config_options
+from rnncli.cli.options import DebugOption, DeviceOption, QuietOption, ThreadsOption
 from rnncli.cli.terminal import say_waiting
 from rnncli.config import TRAINING_OPTIONS, Device, options_of, validate
 from rnncli.errors import ConfigError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rnncli.cli.options import describe_bounds
+from rnncli.cli.fields import describe_bounds
 from rnncli.config import TRAINING_OPTIONS, SampleConfig, flag_of, options_of
 from tests.cli.conftest import Call
 

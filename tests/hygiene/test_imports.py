@@ -1,4 +1,4 @@
-"""What a command imports: heavy libraries only where they are used."""
+"""What a command imports: heavy libraries only where they are used, and nothing at all where a text will do."""
 
 from __future__ import annotations
 
@@ -11,36 +11,48 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CALL = """
-import json, sys
-from rnncli.cli.app import run
-code = run({arguments})
+import sys
+before = set(sys.modules)
+from rnncli.__main__ import main
+sys.argv = ["rnncli", *{arguments}]
+try:
+    main()
+except SystemExit as end:
+    code = end.code
+after = set(sys.modules)
 sys.stdout.flush()
-print(json.dumps([code, sorted({{name.partition(".")[0] for name in sys.modules}})]))
+import json
+print()
+print(json.dumps([code, sorted(after - before)]))
 """
 HEAVY = {"torch", "numpy", "rich", "tokenizers", "safetensors", "textual", "onnxruntime", "pydantic"}
+NARROW = "70"
+"""Columns for which help is not written down."""
 
 
-def modules_after(code: str, folder: Path) -> tuple[int, set[str]]:
+def modules_after(code: str, folder: Path, columns: str = "") -> tuple[int, set[str]]:
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
         cwd=folder,
-        env={"PYTHONPATH": str(ROOT)},
+        env={"PYTHONPATH": str(ROOT), "COLUMNS": columns},
         check=True,
     )
     exit_code, names = json.loads(done.stdout.splitlines()[-1])
     return exit_code, set(names)
 
 
+def packages(modules: set[str]) -> set[str]:
+    return {name.partition(".")[0] for name in modules}
+
+
 @pytest.mark.parametrize(
     ("arguments", "forbidden"),
     [
         (["--help"], HEAVY),
-        (["--version"], HEAVY),
         (["train", "--help"], HEAVY),
         (["score", "--help"], HEAVY),
-        (["models", "list"], HEAVY),
         (["corpora", "list"], HEAVY),
         (["train", "corpus.txt", "--dry-run", "--device", "cpu"], {"torch", "textual", "rich"}),
     ],
@@ -48,9 +60,43 @@ def modules_after(code: str, folder: Path) -> tuple[int, set[str]]:
 def test_a_command_imports_no_more_than_it_needs(tmp_path: Path, arguments: list[str], forbidden: set[str]) -> None:
     text = "".join(f"The {i}th line of a text that is long enough to be planned for.\n" for i in range(60))
     (tmp_path / "corpus.txt").write_text(text)
-    code, names = modules_after(CALL.format(arguments=arguments), tmp_path)
+    code, modules = modules_after(CALL.format(arguments=arguments), tmp_path, NARROW)
     assert code == 0
-    assert not names & forbidden
+    assert "typer" in modules
+    assert not packages(modules) & forbidden
+
+
+@pytest.mark.parametrize("arguments", [[], ["-h"], ["--version"], ["score", "--help"], ["models", "list", "-h"]])
+def test_help_and_version_import_nothing(tmp_path: Path, arguments: list[str]) -> None:
+    code, modules = modules_after(CALL.format(arguments=arguments), tmp_path)
+    assert code == 0
+    assert modules == {
+        "__future__", "gc", "rnncli", "rnncli.__main__", "rnncli.cli", "rnncli.cli.commands", "rnncli.cli.instant",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (["score", "--format", "none"], "score"),
+        (["score", "--help"], "score"),
+        (["models", "list"], "models"),
+        (["corpora", "list"], "corpora"),
+        (["nonsense"], None),
+    ],
+)
+def test_a_command_leaves_the_others_alone(tmp_path: Path, arguments: list[str], command: str | None) -> None:
+    _, modules = modules_after(CALL.format(arguments=arguments), tmp_path, NARROW)
+    all_commands = {f"rnncli.cli.{name}" for name in ("train", "sample", "score", "models", "corpora")}
+    assert modules & all_commands == ({f"rnncli.cli.{command}"} if command else set())
+    assert not modules & {"rnncli.api", "rnncli.config", "rnncli.records"}
+
+
+def test_models_list_needs_typer_alone(tmp_path: Path) -> None:
+    """And what Typer itself needs."""
+    code, modules = modules_after(CALL.format(arguments=["models", "list"]), tmp_path)
+    assert code == 0
+    assert packages(modules) - sys.stdlib_module_names <= {"rnncli", "typer", "annotated_doc", "shellingham"}
 
 
 def test_import_rnncli_imports_nothing_heavy(tmp_path: Path) -> None:

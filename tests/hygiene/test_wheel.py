@@ -45,6 +45,11 @@ def test_the_box_is_in_it(installed: Path, tmp_path: Path) -> None:
     assert Path(call(installed, tmp_path, "models", "path").strip()) == installed / "rnncli/box/models/starter"
 
 
+def test_help_is_in_it(installed: Path, tmp_path: Path) -> None:
+    kept = installed / "rnncli" / "cli" / "help" / "rnncli-score.txt"
+    assert call(installed, tmp_path, "score", "--help") == kept.read_text(encoding="utf-8")
+
+
 def test_nothing_else_is_in_it(installed: Path) -> None:
     names = {path.name for path in installed.iterdir()}
     assert names == {"rnncli", next(name for name in names if name.endswith(".dist-info"))}
