@@ -22,11 +22,12 @@ STARTED = time.monotonic()
 if TYPE_CHECKING:
     from typing import Any
 
-    from rnncli.api import Model, load, train
+    from rnncli.api import Model, export, load, train
     from rnncli.errors import ConfigError, CorpusError, DeviceError, ModelError, RnncliError
 
 _HOMES = {
     "Model": "rnncli.api",
+    "export": "rnncli.api",
     "load": "rnncli.api",
     "train": "rnncli.api",
     "ConfigError": "rnncli.errors",
@@ -44,6 +45,7 @@ __all__ = [
     "ModelError",
     "RnncliError",
     "__version__",
+    "export",
     "load",
     "train",
 ]

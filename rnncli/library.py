@@ -219,6 +219,18 @@ def new_folder(
     return folder
 
 
+def export_folder(source: Path, form: str, out: str | None, *, overwrite: bool) -> Path:
+    """Where a model in another form goes: ``out``, or ./models/NAME-FORM. Never the folder that it comes from."""
+    folder = (
+        new_folder((), out=out, overwrite=overwrite)
+        if out
+        else MODELS / new_name((), f"{source.name}-{form}", overwrite=overwrite)
+    )
+    if folder.resolve() == source.resolve():
+        raise ConfigError(f"{folder} is the model itself", hint="Give another --out.")
+    return folder
+
+
 def _exists(what: str, name: str) -> ConfigError:
     return ConfigError(
         what, hint=f"Use --overwrite to replace it, or --resume {shlex.quote(name)} to train it further."

@@ -10,12 +10,11 @@ import typer
 
 from rnncli import library
 from rnncli.cli.columns import aligned, human_size, tabbed
-from rnncli.cli.options import DebugOption
+from rnncli.cli.options import DebugOption, JsonOption
 from rnncli.cli.terminal import draw, has_color, is_terminal, say, write
 from rnncli.errors import ConfigError
 
 ModelArgument = Annotated[str | None, typer.Argument(metavar="[MODEL]", help="A model's name or folder.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 HEADER = ("name", "created", "tokenizer", "size", "nats/char", "corpus")
 
 
@@ -90,13 +89,23 @@ def _figure(value: Any) -> str:
 
 
 def show(model: ModelArgument = None, json_: JsonOption = False, debug: DebugOption = False) -> None:
-    """Show a model's card, or with --json its config.json."""
+    """Show a model's card and what runs it here, or with --json its config.json."""
+    from rnncli.inference.choice import choose_for
+
     folder = library.resolve(model)
     card = folder / "README.md"
+    config = library.entry(folder).config
+    engine = choose_for(config)
     if json_ or not card.is_file():
-        write((folder / library.CONFIG).read_text(encoding="utf-8", errors="replace"))
+        from rnncli.formats import json
+
+        if not config:  # it is broken: as it is
+            write((folder / library.CONFIG).read_text(encoding="utf-8", errors="replace"))
+        else:
+            write(json.dumps({**config, "engine": {"name": engine.engine, "why": engine.why}}, indent=2) + "\n")
     else:
         write(card.read_text(encoding="utf-8", errors="replace"))
+        write(f"\n## On this machine\n\nEngine: {engine.engine} ({engine.why}).\n")
 
 
 def path(model: ModelArgument = None, debug: DebugOption = False) -> None:

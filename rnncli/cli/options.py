@@ -20,5 +20,6 @@ ModelOption = Annotated[
 DeviceOption = Annotated[Device, typer.Option("--device", help="Where to compute. mps is untested.")]
 EngineOption = Annotated[EngineName, typer.Option("--engine", envvar="RNNCLI_ENGINE", help="What runs the network.")]
 ThreadsOption = Annotated[int | None, typer.Option("--threads", help="Processor threads; all of them by default.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing on stderr but errors.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show a traceback on an error.")]

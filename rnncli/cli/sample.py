@@ -19,7 +19,7 @@ from rnncli.cli.options import (
     QuietOption,
     ThreadsOption,
 )
-from rnncli.cli.terminal import flush, is_terminal, read_stdin, write, write_bytes
+from rnncli.cli.terminal import flush, is_terminal, read_stdin, say, write, write_bytes
 from rnncli.config import SampleConfig, validate
 from rnncli.errors import ConfigError, CorpusError
 
@@ -53,6 +53,8 @@ def sample(
     from rnncli.api import load
 
     loaded = load(model, device=device, engine=engine, threads=threads)
+    if loaded.choice.notable:
+        say(f"{loaded.choice.why}: PyTorch runs the model", quiet=quiet)
     if json_:
         _write_json(loaded, texts, config)
     elif len(texts) == 1 and config.count == 1:

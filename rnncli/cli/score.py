@@ -18,7 +18,7 @@ from rnncli.cli.options import (
     QuietOption,
     ThreadsOption,
 )
-from rnncli.cli.terminal import draw, flush, has_color, is_terminal, write
+from rnncli.cli.terminal import draw, flush, has_color, is_terminal, say, write
 from rnncli.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ def score(
     from rnncli.api import load
 
     loaded = load(model, device=device, engine=engine, threads=threads)
+    if loaded.choice.notable:
+        say(f"{loaded.choice.why}: PyTorch runs the model", quiet=quiet)
     scores = loaded.scorer.score(
         lines,
         context=context,

@@ -26,9 +26,9 @@ from rnncli.records import (
 from rnncli.text.escapes import without_lone
 
 
-def dumps(value: Any) -> str:
-    """A line of strict JSON in readable UTF-8."""
-    return json.dumps(_clean(value), ensure_ascii=False, allow_nan=False)
+def dumps(value: Any, *, indent: int | None = None) -> str:
+    """A line of strict JSON in readable UTF-8; indented, several."""
+    return json.dumps(_clean(value), ensure_ascii=False, allow_nan=False, indent=indent)
 
 
 def _clean(value: Any) -> Any:

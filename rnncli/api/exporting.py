@@ -1,0 +1,81 @@
+"""A model in another form: a folder to give away, weights in fewer bits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rnncli import library
+from rnncli.api.model import write_card
+from rnncli.config import Precision
+from rnncli.device import find_machine
+from rnncli.errors import ConfigError
+from rnncli.inference.lowering import Cost, own_text, tally, write_lowered
+from rnncli.inference.opening import open_engine
+from rnncli.store import TRAINING, write_config
+from rnncli.text.read import decode_line, find_sources, iter_lines
+from rnncli.training.prepare import VALID_TEXT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """A model written in another form. ``cost``: of fewer bits, None where the weights are as they were."""
+
+    folder: Path
+    weights: Precision
+    bytes_before: int
+    bytes_after: int
+    cost: Cost | None
+
+
+MEASURED_CHARS = 200_000
+"""Of a validation text, for what fewer bits cost."""
+
+
+def export(
+    model: str | Path | None = None,
+    *,
+    weights: Precision = "float32",
+    out: str | Path | None = None,
+    text: str | Path | None = None,
+    overwrite: bool = False,
+) -> Exported:
+    """Write a finished model, without its training, to a new folder, if need be with its weights in fewer bits.
+
+    What that costs is measured on ``text``, else on the validation text kept with its training, else on lines of its
+    own; config.json and the definition of every score keep it. Default folder: ./models/NAME-int8 and the like.
+    """
+    source = library.resolve(None if model is None else str(model))
+    stored, engine, _ = open_engine(source, device="cpu")
+    if stored.precision not in ("float32", weights):
+        raise ConfigError(
+            f"{stored.folder} has {stored.precision} weights", hint="Export the model that it is made of."
+        )
+    folder = library.export_folder(source, weights, None if out is None else str(out), overwrite=overwrite)
+    stored.load()
+    write_lowered(folder, stored, engine, weights, {})
+    cost = None
+    if weights != stored.precision:
+        name, lines = _measuring_text(source, text) or ("lines of its own", own_text(engine, stored))
+        lowered = open_engine(folder, device="cpu")
+        cost = Cost(before=tally(engine, stored, lines), after=tally(lowered.engine, lowered.stored, lines), text=name)
+        write_config(folder, {**lowered.stored.config, "cost": cost.as_dict()})
+    write_card(folder, find_machine("cpu").threads)
+    before, after = (library.entry(path).size for path in (source, folder))
+    return Exported(folder=folder, weights=weights, bytes_before=before, bytes_after=after, cost=cost)
+
+
+def _measuring_text(source: Path, text: str | Path | None) -> tuple[str, list[str]] | None:
+    kept = source / TRAINING / VALID_TEXT
+    if text is None and not kept.is_file():
+        return None
+    lines: list[str] = []
+    chars = 0
+    for found in find_sources([str(kept if text is None else text)]):
+        for data in iter_lines(found):
+            lines.append(decode_line(data)[0])
+            chars += len(lines[-1]) + 1
+            if chars > MEASURED_CHARS:
+                break
+    name = "its validation text" if text is None else Path(text).name
+    return f"{name}, {chars:,} characters", lines
