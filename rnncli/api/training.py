@@ -13,7 +13,7 @@ from rnncli.api.model import Model, load, write_card
 from rnncli.config import TRAINING_OPTIONS, Device, options_of, training_flags, validate
 from rnncli.device import find_machine
 from rnncli.errors import ConfigError
-from rnncli.records import Done, Setting, TrainEvent
+from rnncli.events import Done, Setting, TrainEvent
 from rnncli.store import TRAINING
 from rnncli.training.plan import Plan as Plan
 from rnncli.training.prepare import RunConfig

@@ -22,7 +22,7 @@ from rnncli.cli.terminal import (
     tell_in_a_signal,
     write,
 )
-from rnncli.records import Done, Evaluated, Notice, StepDone, TrainEvent
+from rnncli.events import Done, Evaluated, Notice, StepDone, TrainEvent
 
 if TYPE_CHECKING:
     from rnncli.api import Plan
@@ -92,9 +92,9 @@ class Json:
         self._write(json.dumps({"event": "plan", **plan.as_dict()}))
 
     def event(self, event: TrainEvent) -> None:
-        from rnncli.formats import json
+        from rnncli.formats import events
 
-        self._write(json.event(event))
+        self._write(events.event(event))
         if isinstance(event, Done) and event.reason == "interrupted":
             say(resume_hint(event.model), quiet=self.quiet)
 

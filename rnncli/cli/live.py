@@ -12,7 +12,7 @@ from rich.text import Text
 
 from rnncli.cli.braille import curve
 from rnncli.cli.display import clock, show_plan, show_rare, stopping_text, valid_text
-from rnncli.records import Evaluated, Saved, StepDone, TrainEvent
+from rnncli.events import Evaluated, Saved, StepDone, TrainEvent
 
 if TYPE_CHECKING:
     from rnncli.api import Plan

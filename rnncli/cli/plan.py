@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from rnncli.cli.columns import width
 from rnncli.cli.terminal import one_line, paint
-from rnncli.records import Setting
+from rnncli.events import Setting
 
 
 def plan_table(settings: Sequence[Setting], *, color: bool, columns: int | None = None) -> str:

@@ -7,7 +7,7 @@ import shlex
 from rnncli import library
 from rnncli.cli.columns import human_count
 from rnncli.cli.terminal import one_line, paint
-from rnncli.records import Done
+from rnncli.events import Done
 
 LARGE_GAP = 0.25
 """Share by which the training text may be better predicted before the summary calls it learnt by heart."""

@@ -7,7 +7,6 @@ on the right; ``lengths_B`` says how much of each is real.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -35,8 +34,7 @@ class Targets(NamedTuple):
     ids_M: Ids
 
 
-@dataclass(frozen=True)
-class Prediction:
+class Prediction(NamedTuple):
     """What ``advance`` found, normalised over the vocabulary.
 
     ``logprob``: (M,) of the targets for 'targets' and 'details'; (B, V) after each row's last real token for 'last'.

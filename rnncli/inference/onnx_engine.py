@@ -11,13 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
+
+try:
+    import onnxruntime
+except Exception as error:  # what a broken installation raises is anything
+    raise ImportError(f"ONNX Runtime cannot be loaded: {error}") from error
 
 from rnncli.errors import ModelError, RnncliError
 from rnncli.inference.engine import Ids, Prediction, State, Targets, Want
 from rnncli.spec import CELLS, state_width
 from rnncli.store import GRAPH, WEIGHTS, Stored
 
+OLDEST = (1, 20)
+if tuple(int(part) for part in onnxruntime.__version__.split(".")[:2]) < OLDEST:
+    raise ImportError(f"ONNX Runtime {onnxruntime.__version__} is older than {'.'.join(map(str, OLDEST))}")
 SILENT = 4
 """ONNX Runtime's severity of what ends the process: all else reaches the user as our own errors, or not at all."""
 CELLS_AT_ONCE = 512

@@ -42,7 +42,7 @@ def _open(folder: Path, device: Device, engine: EngineName, threads: int | None)
         try:
             return Opened(stored, _onnx(stored, threads), choice)
         except ImportError as error:
-            missing = f"ONNX Runtime cannot be loaded: {error}".split("\n")[0]
+            missing = str(error).split("\n")[0]
             if engine == "onnx" or not torch_there():
                 raise ConfigError(missing, hint="pip install --force-reinstall onnxruntime onnx.") from error
             choice = Choice("torch", missing, notable=True)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 WINDOW_LINES = 2048
 WINDOW_CHARS = 1 << 19
@@ -17,8 +16,7 @@ LOGITS = 1 << 26
 """Log-probabilities that one advance may need, tokens times vocabulary: 256 MiB of float32."""
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """A line to score, without its end. Bytes that are no UTF-8 stand in ``text`` as surrogate escapes."""
 
     text: str

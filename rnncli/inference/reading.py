@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from rnncli.inference.engine import Engine, Floats, Ids, State, Targets
 
 
-@dataclass(frozen=True, eq=False)
-class Reading:
+class Reading(NamedTuple):
     """What the model thought of each token of one row; ranks and entropies if they were asked for."""
 
     logprobs: Floats

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -43,8 +42,7 @@ SPELLING = ("hybrid", "word")
 """Tokenizers of which some tokens are spelled: only for these must places be known to count the words."""
 
 
-@dataclass(frozen=True)
-class _Wish:
+class _Wish(NamedTuple):
     tokens: bool
     words: bool
 
@@ -53,8 +51,7 @@ class _Wish:
         return "details" if self.tokens else "targets"
 
 
-@dataclass(frozen=True, eq=False)
-class _Encoded:
+class _Encoded(NamedTuple):
     """A line's tokens with, where they are needed, their places; ``ids`` has the line's end at its end."""
 
     text: str

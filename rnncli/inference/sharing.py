@@ -12,9 +12,8 @@ from its owner at the node of depth k, in whose prediction its token k is looked
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -47,8 +46,7 @@ def read_rows(
     return [reading for reading in found if reading is not None]
 
 
-@dataclass(frozen=True, eq=False)
-class _Tree:
+class _Tree(NamedTuple):
     """Rows in order, one after the other in ``flat``, and where they part.
 
     ``base``, ``length``, ``shared``: of each row. A *stop* is a depth at which a row has to halt, because others part

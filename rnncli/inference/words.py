@@ -28,7 +28,8 @@ def spelled_words(text: str, encoding: Encoding) -> Ids:
     word = np.searchsorted(spans[:, 1], starts, side="right")
     inside = word < len(spans)
     word, ends = word[inside], ends[inside]
-    return np.unique(word[ends > spans[word, 0]])
+    found: Ids = word[ends > spans[word, 0]]  # in order: numpy's unique is not needed, and takes 16 ms to load
+    return found[np.flatnonzero(np.diff(found, prepend=-1))]
 
 
 def word_scores(text: str, encoding: Encoding, logprobs: NDArray[np.floating[Any]]) -> tuple[WordScore, ...]:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnncli.config import ModelConfig, TrainConfig, Unit
-from rnncli.records import Tally, Weights
+from rnncli.events import Weights
+from rnncli.records import Tally
 
 Ids = NDArray[np.unsignedinteger]
 

@@ -7,7 +7,8 @@ import math
 from pathlib import Path
 from typing import IO, Any
 
-from rnncli.records import Evaluated, Notice, Saved, StepDone, Tally, TrainEvent
+from rnncli.events import Evaluated, Notice, Saved, StepDone, TrainEvent
+from rnncli.records import Tally
 
 LOG = "log.jsonl"
 

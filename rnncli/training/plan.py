@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rnncli.config import CorpusConfig, ModelConfig, TokenizerConfig, TrainConfig, Unit
-from rnncli.records import Setting
+from rnncli.events import Setting
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from rnncli.config import CorpusConfig, Device, ModelConfig, TokenizerConfig, TrainConfig, from_dict
 from rnncli.device import Machine
 from rnncli.errors import ConfigError, CorpusError, ModelError, RnncliError
-from rnncli.records import Setting, Tally
+from rnncli.events import Setting
+from rnncli.records import Tally
 from rnncli.store import TOKENIZER, TRAINING, read_json, write_json
 from rnncli.text.escapes import bytes_of
 from rnncli.text.files import replacing

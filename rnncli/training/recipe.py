@@ -23,7 +23,7 @@ from rnncli.config import (
 )
 from rnncli.device import Machine, choose_precision
 from rnncli.errors import ConfigError, DeviceError
-from rnncli.records import Setting
+from rnncli.events import Setting
 from rnncli.spec import state_width
 from rnncli.text.survey import CorpusFacts, guess_unit
 from rnncli.training.memory import memory_needed

@@ -13,7 +13,7 @@ from rnncli import library
 from rnncli.config import Device, ModelConfig, TokenizerConfig, options_of, training_flags
 from rnncli.device import Machine, find_machine
 from rnncli.errors import ConfigError
-from rnncli.records import Setting
+from rnncli.events import Setting
 from rnncli.store import Stored, open_folder
 from rnncli.text.read import check_encoding
 from rnncli.text.split import Parts

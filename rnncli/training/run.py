@@ -15,11 +15,11 @@ import torch
 from rnncli.arrays import load_arrays, save_arrays
 from rnncli.device import Machine
 from rnncli.errors import ConfigError, ModelError
+from rnncli.events import Done, Evaluated, Notice, TrainEvent
 from rnncli.graph.saving import save_model
 from rnncli.nn.model import LanguageModel
 from rnncli.nn.weights import from_arrays
 from rnncli.precision import Arrays, parameter_count
-from rnncli.records import Done, Evaluated, Notice, TrainEvent
 from rnncli.store import (
     CONFIG,
     TOKENIZER,

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from rnncli.device import Machine
 from rnncli.errors import RnncliError
+from rnncli.events import Evaluated, Notice, Saved, StepDone, TrainEvent
 from rnncli.nn.model import LanguageModel
 from rnncli.nn.weights import from_arrays, to_arrays
-from rnncli.records import Evaluated, Notice, Saved, StepDone, TrainEvent
 from rnncli.training.batches import Batch, Lines, Stream
 from rnncli.training.evaluate import Validation
 from rnncli.training.job import Job

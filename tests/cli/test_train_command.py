@@ -14,7 +14,8 @@ from rnncli.cli.braille import curve
 from rnncli.cli.display import Json, clock, step_text
 from rnncli.cli.plan import plan_table
 from rnncli.cli.summary import resume_hint, summary
-from rnncli.records import Done, Setting, StepDone, Tally
+from rnncli.events import Done, Setting, StepDone
+from rnncli.records import Tally
 from tests.cli.conftest import TOY, Call, clean_env
 
 

@@ -52,9 +52,10 @@ class ToyRun:
         self.stopped.append(True)
 
     def events(self) -> Iterator[Any]:
-        from rnncli import records as r
+        from rnncli import events as r
+        from rnncli.records import Tally
 
-        half = r.Tally(logprob=-150.0, tokens=50, lines=10, words=20, chars=90, bytes=95)
+        half = Tally(logprob=-150.0, tokens=50, lines=10, words=20, chars=90, bytes=95)
         reason = "steps"
         time.sleep(float(os.environ.get("TOY_PREPARING", "0")))
         self.saving = True
@@ -95,7 +96,7 @@ def load(model: str | None = None, **options: Any) -> ToyModel:
 def open_run(request: Any) -> ToyRun:
     """A run that shows what it was asked for in its plan."""
     from rnncli import library
-    from rnncli.records import Setting
+    from rnncli.events import Setting
 
     folder = library.new_folder(request.corpora, name=request.name, out=request.out, overwrite=request.overwrite)
     settings = [Setting(name=k, value=str(v), why="you said so") for k, v in request.given.items()]

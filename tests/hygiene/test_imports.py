@@ -13,12 +13,8 @@ ROOT = Path(__file__).parents[2]
 CALL = """
 import sys
 before = set(sys.modules)
-from rnncli.__main__ import main
-sys.argv = ["rnncli", *{arguments}]
-try:
-    main()
-except SystemExit as end:
-    code = end.code
+from rnncli.__main__ import call
+code = call({arguments})
 after = set(sys.modules)
 sys.stdout.flush()
 import json

@@ -11,7 +11,7 @@ import pytest
 
 from rnncli.api import TrainRequest, open_run, resume_run
 from rnncli.errors import ConfigError, CorpusError
-from rnncli.records import Done, Evaluated, Notice, StepDone, TrainEvent
+from rnncli.events import Done, Evaluated, Notice, StepDone, TrainEvent
 from rnncli.store import CONFIG, TRAINING, WEIGHTS, open_folder
 from rnncli.training.prepare import PREPARED
 

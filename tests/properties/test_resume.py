@@ -20,7 +20,7 @@ import torch
 from rnncli.api import TrainRequest, load, open_run, resume_run, train
 from rnncli.arrays import sha256
 from rnncli.errors import ConfigError, ModelError
-from rnncli.records import Done, Evaluated, Notice, Saved, StepDone, TrainEvent
+from rnncli.events import Done, Evaluated, Notice, Saved, StepDone, TrainEvent
 from rnncli.store import CARD, CONFIG, TRAINING, WEIGHTS, open_folder
 from rnncli.training.prepare import PREPARED
 from rnncli.training.state import STATE

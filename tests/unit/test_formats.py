@@ -12,22 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnncli.errors import ConfigError
+from rnncli.events import Done, Evaluated, Notice, Saved, Setting, StepDone
 from rnncli.formats import FORMATS
+from rnncli.formats import events as event_format
 from rnncli.formats import json as json_format
 from rnncli.formats.tsv import escape
-from rnncli.records import (
-    Done,
-    Evaluated,
-    Notice,
-    Sample,
-    Saved,
-    Setting,
-    StepDone,
-    Tally,
-    TextScore,
-    TokenScore,
-    WordScore,
-)
+from rnncli.records import Sample, Tally, TextScore, TokenScore, WordScore
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 CAT = TextScore(
@@ -57,8 +47,8 @@ def written(name: str, *, tokens: bool = False, words: bool = False) -> Iterator
 
 
 def events() -> Iterator[str]:
-    yield json_format.plan([Setting(name="cell", value="lstm", why="it is the default")])
-    yield json_format.event(
+    yield event_format.plan([Setting(name="cell", value="lstm", why="it is the default")])
+    yield event_format.event(
         StepDone(
             step=7,
             loss=2.5,
@@ -71,12 +61,12 @@ def events() -> Iterator[str]:
             seconds_left=1.5,
         )
     )
-    yield json_format.event(
+    yield event_format.event(
         Evaluated(step=7, valid=VALID, train_loss=2.0, partial=True, best=True, seconds=2.0, weights=dict)
     )
-    yield json_format.event(Saved(step=7, folder="models/a", best=True, seconds=2.5))
-    yield json_format.event(Notice(message="a step was skipped"))
-    yield json_format.event(
+    yield event_format.event(Saved(step=7, folder="models/a", best=True, seconds=2.5))
+    yield event_format.event(Notice(message="a step was skipped"))
+    yield event_format.event(
         Done(
             model="models/a",
             steps=9,

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from rnncli.errors import ModelError, RnncliError
+from rnncli.events import Evaluated, Notice, Saved, StepDone, TrainEvent
 from rnncli.nn.likelihood import weighted_loss
 from rnncli.nn.weights import to_arrays
-from rnncli.records import Evaluated, Notice, Saved, StepDone, TrainEvent
 from rnncli.training.evaluate import Validation
 from rnncli.training.job import Job
 from rnncli.training.learner import Learner, StepResult, new_model

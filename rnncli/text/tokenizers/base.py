@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +14,7 @@ from rnncli.config import TokenizerConfig, TokenizerKind
 Ids = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Encoding:
+class Encoding(NamedTuple):
     """A text's tokens with their places: all arrays have one entry a token.
 
     ``starts``, ``ends``: code points of the text; the byte tokens of one character all carry its span.
