@@ -36,6 +36,7 @@ help: $(READY)
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/python -m compileall -q rnncli
 	touch $@
 
 # The model that ships with the program, from what anyone can rebuild: the texts in the box and Python's own documentation.

@@ -86,8 +86,7 @@ class _Builder:
         before = [f"layer{layer}/{state}" for state in states]
         after = STEPS[self.model.cell](body, parts, f"layer{layer}/share", before)
         for state, value in zip(states, after, strict=True):
-            body.name(value, f"layer{layer}/next_{state}")
-            body.name(value, f"layer{layer}/each_{state}")
+            body.copy(body.name(value, f"layer{layer}/next_{state}"), f"layer{layer}/each_{state}")
         widths = [self._state_size(state) for state in states]
         carried = [
             _value(f"layer{layer}/next_{s}", TensorProto.FLOAT, "B", w) for s, w in zip(states, widths, strict=True)
@@ -123,8 +122,7 @@ class _Builder:
             x, source = self.products.multiply(nodes, x, source, "projection", None), FEATURES
         matrix = "embedding" if model.tie else "head.weight"
         logits = self.products.logits(nodes, x, source, matrix, self.products.vector("head.bias"))
-        full = nodes.add("LogSoftmax", logits, axis=-1)
-        nodes.name(full, "logprobs_PV")
+        full = nodes.name(nodes.add("LogSoftmax", logits, axis=-1), "logprobs_PV")
         pairs = [nodes.add("Unsqueeze", part, nodes.constant([1])) for part in ("rows_M", "targets_M")]
         nodes.name(nodes.add("GatherND", full, nodes.add("Concat", *pairs, axis=1)), "logprob_M")
         rank, entropy = nodes.add_many(
@@ -183,7 +181,7 @@ def _details(full: str, logprob: str) -> onnx.GraphProto:
 
 def _no_details() -> onnx.GraphProto:
     nodes = Nodes("none/")
-    nodes.name(nodes.constant(np.zeros(0)), "none/rank")
-    nodes.name(nodes.constant(np.zeros(0), np.float32), "none/entropy")
+    nodes.copy(nodes.constant(np.zeros(0)), "none/rank")
+    nodes.copy(nodes.constant(np.zeros(0), np.float32), "none/entropy")
     outputs = [_value("none/rank", TensorProto.INT64, 0), _value("none/entropy", TensorProto.FLOAT, 0)]
     return helper.make_graph(nodes.nodes, "none", [], outputs, list(nodes.initializers.values()))

@@ -41,8 +41,17 @@ class Nodes:
         self.nodes.append(helper.make_node(operator, list(inputs), names, domain=domain, **attributes))
         return names
 
-    def name(self, value: str, name: str) -> None:
-        """Give a value the name of a graph's output."""
+    def name(self, value: str, name: str) -> str:
+        """Give a value that an operator here makes the name of a graph's output, everywhere; the new name."""
+        for node in self.nodes:
+            for names in (node.input, node.output):
+                for place, other in enumerate(names):
+                    if other == value:
+                        names[place] = name
+        return name
+
+    def copy(self, value: str, name: str) -> None:
+        """The same value as another output, or a constant as one."""
         self.nodes.append(helper.make_node("Identity", [value], [name]))
 
     def constant(self, value: Any, dtype: Any = np.int64) -> str:

@@ -1,6 +1,6 @@
 """Nats per character of the recipe and of its variants, each trained for the same minutes.
 
-    python tests/bench/variants.py TRAIN VALID [--minutes 3] [--only NAME]
+    python -m tests.bench.variants TRAIN VALID [--minutes 3] [--only NAME]
 
 Each variant is trained by the real command, one after the other, and scored by ``rnncli score --total --context file``
 on VALID; the figure is held against the ``done`` event's. Prints a Markdown table and the speed of a float32 matrix
@@ -17,6 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.bench.timing import gemm
+
 VARIANTS: dict[str, list[str]] = {
     "recipe": [],
     "gru": ["--cell", "gru"],
@@ -25,16 +27,6 @@ VARIANTS: dict[str, list[str]] = {
     "bpe": ["--tokenizer", "bpe"],
     "byte": ["--tokenizer", "byte"],
 }
-
-
-def gemm() -> float:
-    """GF/s of a 2048 x 2048 float32 product, the median of five."""
-    code = (
-        "import torch, time; a = torch.randn(2048, 2048); t = []\n"
-        "for _ in range(5):\n s = time.perf_counter(); a @ a; t.append(time.perf_counter() - s)\n"
-        "print(2 * 2048**3 / sorted(t)[2] / 1e9)"
-    )
-    return float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
 
 
 def rnncli(*arguments: str) -> str:
