@@ -19,14 +19,16 @@ import numpy as np
 
 from rnncli.config import Context
 from rnncli.inference.engine import Engine, Ids, State
+from rnncli.inference.longline import NOTHING, LongLine
 from rnncli.inference.parallel import in_order
 from rnncli.inference.plan import FLUSH, WINDOW_LINES, Flush, Line, windows
-from rnncli.inference.reading import Reading, join, read
+from rnncli.inference.reading import Reading, read
+from rnncli.inference.recent import Recent
 from rnncli.inference.sharing import read_rows
 from rnncli.inference.words import spelled_words, word_scores
 from rnncli.records import Tally, TextScore, TokenScore
 from rnncli.text.tokenizers.base import Encoding, Tokenizer
-from rnncli.text.units import count, stand_in, word_spans
+from rnncli.text.units import count
 
 FILE_CHUNK = 512
 """Most tokens of one advance over the one row that a file's context makes."""
@@ -34,9 +36,6 @@ STATES = 32 << 20
 """Bytes that the states of a window's lines may take: a large network gets shorter windows."""
 LONG_LINE = 1 << 16
 """Characters beyond which a line is encoded and read a piece at a time."""
-
-NOTHING = Reading(np.zeros(0, np.float32), np.zeros(0, np.int64), np.zeros(0, np.float32))
-"""Of no token."""
 
 SPELLING = ("hybrid", "word")
 """Tokenizers of which some tokens are spelled: only for these must places be known to count the words."""
@@ -88,7 +87,8 @@ class Scorer:
         if context == "file":
             yield from self._through_files((window for window in source if window is not FLUSH), wish)
             return
-        for window, scores in in_order(partial(self._window, wish=wish), source, self.engine.workers()):
+        work = partial(self._window, wish=wish, recent=Recent())
+        for window, scores in in_order(work, source, self.engine.workers()):
             for line in window:
                 yield dataclasses.replace(scores[line.text], line=line.number, file=line.file)
 
@@ -96,17 +96,19 @@ class Scorer:
         row = sum(array.nbytes for array in self.engine.start(1))
         return max(1, min(WINDOW_LINES, STATES // row))
 
-    def _window(self, window: Sequence[Line], engine: Engine, wish: _Wish) -> dict[str, TextScore]:
-        """Scores of the different lines of a window, each from the zero state."""
-        texts = list(dict.fromkeys(line.text for line in window))
+    def _window(self, window: Sequence[Line], engine: Engine, wish: _Wish, recent: Recent) -> dict[str, TextScore]:
+        """Scores of the different lines of a window, each from the zero state; those scored lately as they were."""
+        distinct = dict.fromkeys(line.text for line in window)
+        scores = recent.find(distinct)
+        texts = [text for text in distinct if text not in scores]
         encoded = self._encode([text for text in texts if len(text) < LONG_LINE], wish)
         readings = read_rows(engine, [line.ids for line in encoded], opening=self.tokenizer.newline_id, want=wish.want)
-        scores = {
-            line.text: self._compose(line, reading, wish) for line, reading in zip(encoded, readings, strict=True)
-        }
+        for line, reading in zip(encoded, readings, strict=True):
+            scores[line.text] = self._compose(line, reading, wish)
         for text in texts:
             if len(text) >= LONG_LINE:
                 scores[text], _ = self._long(text, self.engine.start(1), wish)
+        recent.keep(scores)
         return scores
 
     def _through_files(self, source: Iterator[list[Line]], wish: _Wish) -> Iterator[TextScore]:
@@ -206,7 +208,7 @@ class Scorer:
 
     def _long(self, text: str, state: State, wish: _Wish) -> tuple[TextScore, State]:
         """A long line's score, encoded and read a piece at a time; tokens are kept only if wanted."""
-        pieces = _Pieces(wish.tokens or wish.words)
+        pieces = LongLine(wish.tokens or wish.words)
         previous = self.tokenizer.newline_id
         for piece in self.tokenizer.cut(text):
             [line] = self._encode([piece], wish)
@@ -230,55 +232,3 @@ class Scorer:
         score = TextScore(text=text, tally=tally)
         encoding, reading = pieces.whole(ending)
         return self._with_details(score, encoding, reading, wish), state
-
-
-class _Pieces:
-    """The running sums of a long line, and its tokens if they are wanted."""
-
-    def __init__(self, details: bool) -> None:
-        self.logprob = 0.0
-        self.tokens = 0
-        self.spelled = 0
-        self._details = details
-        self._chars = 0
-        self._open, self._counted = "", False
-        """A character for the word that the last cut ran into, if any, and whether it is counted as spelled."""
-        self._encodings: list[Encoding] = []
-        self._readings: list[Reading] = []
-
-    def add(self, piece: str, encoding: Encoding | None, reading: Reading) -> None:
-        self.logprob += float(reading.logprobs.sum(dtype=np.float64))
-        self.tokens += len(reading.logprobs)
-        if encoding is not None:
-            self._count_spelled(piece, encoding)
-        if encoding is not None and self._details:
-            starts, ends = encoding.starts + self._chars, encoding.ends + self._chars
-            self._encodings.append(Encoding(encoding.ids, starts, ends, encoding.spelled))
-            self._readings.append(reading)
-        self._chars += len(piece)
-
-    def _count_spelled(self, piece: str, encoding: Encoding) -> None:
-        """A word that a cut runs through counts once."""
-        text, before = self._open + piece, len(self._open)
-        starts, ends = encoding.starts + before, encoding.ends + before
-        spelled = set(spelled_words(text, Encoding(encoding.ids, starts, ends, encoding.spelled)).tolist())
-        self.spelled += len(spelled) - int(self._counted and 0 in spelled)
-        if piece[-1].isspace():
-            self._open, self._counted = "", False
-            return
-        spans = word_spans(text)
-        last = len(spans) - 1
-        self._counted = last in spelled or (self._counted and last == 0)
-        self._open = stand_in(text[slice(*spans[last])])
-
-    def whole(self, ending: Reading) -> tuple[Encoding | None, Reading]:
-        """All tokens of the line, and what the model thought of them and of the line's end."""
-        if not self._encodings:
-            return None, ending
-        encoding = Encoding(
-            np.concatenate([e.ids for e in self._encodings]),
-            np.concatenate([e.starts for e in self._encodings]),
-            np.concatenate([e.ends for e in self._encodings]),
-            np.concatenate([e.spelled for e in self._encodings]),
-        )
-        return encoding, join([*self._readings, ending])
