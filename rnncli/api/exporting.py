@@ -52,11 +52,12 @@ def export(
             f"{stored.folder} has {stored.precision} weights", hint="Export the model that it is made of."
         )
     folder = library.export_folder(source, weights, None if out is None else str(out), overwrite=overwrite)
-    stored.load()
-    write_lowered(folder, stored, engine, weights, {})
+    lowering = weights != stored.precision
+    measured = (_measuring_text(source, text) or ("lines of its own", own_text(engine, stored))) if lowering else None
+    write_lowered(folder, stored.load(), engine, weights, {})
     cost = None
-    if weights != stored.precision:
-        name, lines = _measuring_text(source, text) or ("lines of its own", own_text(engine, stored))
+    if measured is not None:
+        name, lines = measured
         lowered = open_engine(folder, device="cpu")
         cost = Cost(before=tally(engine, stored, lines), after=tally(lowered.engine, lowered.stored, lines), text=name)
         write_config(folder, {**lowered.stored.config, "cost": cost.as_dict()})

@@ -39,6 +39,7 @@ def model_card(name: str, config: Mapping[str, Any], samples: Sequence[str], *, 
         f"- {part['layers']} {part['cell']} layer{'s' * (part['layers'] > 1)} of {part['hidden_size']} units, "
         f"{config['params']:,} parameters",
         f"- tokenizer: {config['tokenizer']['kind']}, {part['vocab_size']:,} tokens",
+        *_weights(config),
         f"- created {config['created']}",
         "",
         "## Three samples",
@@ -55,6 +56,21 @@ def _use(reference: str) -> list[str]:
     model = _one_line(shlex.quote(reference))
     commands = (f"rnncli sample -m {model}", f"echo 'How likely is this sentence?' | rnncli score -m {model}")
     return ["## Use", "", "```sh", *commands, "```", ""]
+
+
+def _weights(config: Mapping[str, Any]) -> list[str]:
+    """Of fewer bits, and what they cost; float32 goes without saying."""
+    weights, cost = config["parts"][0].get("weights"), config.get("cost")
+    if not weights:
+        return []
+    if not isinstance(cost, Mapping):
+        return [f"- weights: {weights}"]
+    figure, unit = (cost["bits_per_byte"], "bits per byte") if cost["bits_per_byte"] is not None else (
+        cost["bits_per_token"], "bits a token"
+    )  # fmt: skip
+    return [
+        f"- weights: {weights}, which cost {figure:+.5f} {unit} ({_one_line(cost['text'])}); the figures above: float32"
+    ]
 
 
 def _figures(metrics: Mapping[str, Any], corpus: Mapping[str, Any]) -> list[str]:

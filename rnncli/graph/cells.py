@@ -66,6 +66,25 @@ def _relu6(nodes: Nodes, x: str) -> str:
     return nodes.add("Clip", x, nodes.constant(0, np.float32), nodes.constant(6, np.float32))
 
 
+# ONNX Runtime's Elu, Softplus and Log round differently where a vector of the processor ends, and so by the company
+# that a row is in; Exp and LogSoftmax do not.
+
+
+def _elu(nodes: Nodes, x: str) -> str:
+    """x above 0, exp(x) - 1 below."""
+    zero, one = nodes.constant(0, np.float32), nodes.constant(1, np.float32)
+    below = nodes.add("Sub", nodes.add("Exp", nodes.add("Min", x, zero)), one)
+    return nodes.add("Add", nodes.add("Relu", x), below)
+
+
+def _softplus(nodes: Nodes, x: str) -> str:
+    """log(exp(x) + 1), as minus the logarithm of the softmax of (x, 0) at 0."""
+    last = nodes.constant([-1])
+    both = nodes.add("Pad", nodes.add("Unsqueeze", x, last), nodes.constant([0, 0, 0, 0, 0, 1]))
+    at_zero = nodes.add("Gather", nodes.add("LogSoftmax", both, axis=-1), nodes.constant(1), axis=2)
+    return nodes.add("Neg", at_zero)
+
+
 def _crelu(nodes: Nodes, x: str) -> str:
     return nodes.add("Concat", nodes.add("Relu", x), nodes.add("Relu", nodes.add("Neg", x)), axis=1)
 
@@ -74,8 +93,8 @@ ACTIVATIONS: dict[ActivationName, Callable[[Nodes, str], str]] = {
     "tanh": _plain("Tanh"),
     "relu": _plain("Relu"),
     "relu6": _relu6,
-    "elu": _plain("Elu"),
-    "softplus": _plain("Softplus"),
+    "elu": _elu,
+    "softplus": _softplus,
     "softsign": _plain("Softsign"),
     "sigmoid": _plain("Sigmoid"),
     "crelu": _crelu,

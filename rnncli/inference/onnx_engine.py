@@ -27,8 +27,10 @@ if tuple(int(part) for part in onnxruntime.__version__.split(".")[:2]) < OLDEST:
     raise ImportError(f"ONNX Runtime {onnxruntime.__version__} is older than {'.'.join(map(str, OLDEST))}")
 SILENT = 4
 """ONNX Runtime's severity of what ends the process: all else reaches the user as our own errors, or not at all."""
-CELLS_AT_ONCE = 512
-"""Tokens of one run: fewer waste time on calls, more leave the cache (tests/bench/RESULTS.md)."""
+FEW_CELLS, MANY_CELLS = 64, 512
+"""Tokens of one run: fewer waste time on calls, more gain nothing."""
+LOGITS = 6_000_000
+"""Logits of one run, which a large vocabulary has too many of: every thread holds them twice."""
 NO_IDS = np.zeros(0, np.int64)
 NO_DETAILS, DETAILS = np.array(False), np.array(True)
 
@@ -41,11 +43,11 @@ class OnnxEngine:
     """
 
     alike = 1
-    cells = CELLS_AT_ONCE
 
     def __init__(self, stored: Stored, threads: int, graph: bytes | None = None) -> None:
         self.vocab_size = stored.model.vocab_size
         self.definition = {"engine": "onnx", "weights": stored.precision}
+        self.cells = min(max(LOGITS // self.vocab_size, FEW_CELLS), MANY_CELLS)
         self._threads = threads
         self._source: str | bytes = str(stored.folder / GRAPH) if graph is None else graph
         self._folder = stored.folder
@@ -128,11 +130,11 @@ class OnnxEngine:
 class _SingleThreaded:
     """The same engine on a session with one thread; used by several threads at once."""
 
-    alike, cells = OnnxEngine.alike, OnnxEngine.cells
+    alike = OnnxEngine.alike
 
     def __init__(self, engine: OnnxEngine) -> None:
         self._engine = engine
-        self.vocab_size, self.definition = engine.vocab_size, engine.definition
+        self.vocab_size, self.definition, self.cells = engine.vocab_size, engine.definition, engine.cells
 
     def workers(self) -> Sequence[_SingleThreaded]:
         return [self]
