@@ -14,6 +14,7 @@ from rnncli.config import TRAINING_OPTIONS, Device, options_of, training_flags, 
 from rnncli.device import find_machine
 from rnncli.errors import ConfigError
 from rnncli.events import Done, Setting, TrainEvent
+from rnncli.inference.choice import torch_there
 from rnncli.store import TRAINING
 from rnncli.training.plan import Plan as Plan
 from rnncli.training.prepare import RunConfig
@@ -59,9 +60,7 @@ def open_run(request: TrainRequest) -> Run:
     opened = open_request(request)
 
     def make() -> TrainingRun:
-        from rnncli.training.run import Run as TrainingRun
-
-        return TrainingRun(
+        return _training_run()(
             opened.folder,
             opened.config,
             opened.machine,
@@ -74,6 +73,17 @@ def open_run(request: TrainRequest) -> Run:
         )
 
     return Run(opened.folder, opened.config.plan, make)
+
+
+def _training_run() -> type[TrainingRun]:
+    """The class that trains, which needs PyTorch."""
+    try:
+        from rnncli.training.run import Run as TrainingRun
+    except ImportError as error:
+        if torch_there():
+            raise
+        raise ConfigError("training needs PyTorch, which is not installed", hint="pip install torch.") from error
+    return TrainingRun
 
 
 RESUMABLE = ("minutes", "steps", "epochs")
@@ -115,9 +125,7 @@ def resume_run(
     )
 
     def make() -> TrainingRun:
-        from rnncli.training.run import Run as TrainingRun
-
-        return TrainingRun(folder, config, machine, resume=True, started=begun, budget=budget)
+        return _training_run()(folder, config, machine, resume=True, started=begun, budget=budget)
 
     return Run(folder, config.plan, make)
 
