@@ -133,8 +133,7 @@ def test_wide_batches_are_the_same_to_the_bit(network: int) -> None:
     rows = [rng.integers(0, SIZE, rng.integers(2, 9)) for _ in range(300)]
     whole = follow(engine, rows, [3])
     with ThreadPoolExecutor(2) as pool:
-        jobs = zip(engine.workers(), (rows[:170], rows[170:]), strict=True)
-        halves = list(pool.map(lambda job: follow(*job, [8]), jobs))
+        halves = list(pool.map(follow, engine.workers(), (rows[:170], rows[170:]), ([8], [8])))
     same(halves[0] + halves[1], whole)
     same([follow(engine, [row], [2])[0] for row in rows[:10]], whole[:10])
 
@@ -151,9 +150,9 @@ def test_nothing_that_is_given_is_changed(network: int) -> None:
     for array in given:
         array.flags.writeable = False
     for want in ("targets", "details", "last"):
-        found, after = engine.advance(ids_BT, lengths_B, before, want=want, targets=targets)  # type: ignore[arg-type]
+        found, after = engine.advance(ids_BT, lengths_B, before, want=want, targets=targets)
         kept = [found.logprob.copy(), *(array.copy() for array in after)]
-        again, _ = engine.advance(ids_BT[:, ::-1].copy(), lengths_B, after, want=want, targets=targets)  # type: ignore[arg-type]
+        again, _ = engine.advance(ids_BT[:, ::-1].copy(), lengths_B, after, want=want, targets=targets)
         assert again.logprob.tobytes() != found.logprob.tobytes()
         for array, copy in zip((found.logprob, *after), kept, strict=True):
             assert array.tobytes() == copy.tobytes()

@@ -28,7 +28,8 @@ from tests.nets import CELLS
 
 Cell = tuple[CellName, ActivationName]
 
-CLOSE: dict[str, Any] = {"rtol": 0, "atol": 1e-4}
+TOLERANCE = 1e-4
+"""Nats of one token, and units of a state."""
 TIE = 1e-5
 """Log-probabilities nearer than this may change places between engines."""
 
@@ -56,6 +57,10 @@ SAMPLINGS = [
 
 def name(value: object) -> str:
     return "-".join(value) if isinstance(value, tuple) else str(value)
+
+
+def close(one: Any, other: Any) -> None:
+    np.testing.assert_allclose(one, other, rtol=0, atol=TOLERANCE)
 
 
 def both(folder: Path) -> tuple[Engine, Engine]:
@@ -112,13 +117,13 @@ def check_predictions(engines: tuple[Engine, Engine], ids: Ids) -> None:
         entropies.append(found.entropy)
         lasts.append(last.logprob)
         states.append(after)
-    np.testing.assert_allclose(*logprobs, **CLOSE)
-    np.testing.assert_allclose(*entropies, **CLOSE)
-    np.testing.assert_allclose(*lasts, **CLOSE)
+    close(*logprobs)
+    close(*entropies)
+    close(*lasts)
     assert len(states[0]) == len(states[1])
     for one, other in zip(*states, strict=True):
         assert one.dtype == other.dtype == np.float32
-        np.testing.assert_allclose(one, other, **CLOSE)
+        close(one, other)
     for place, token in np.argwhere(ranks[0] != ranks[1]).tolist():
         near = np.abs(logprobs[1][place] - logprobs[1][place, token]) < TIE
         assert abs(ranks[0][place, token] - ranks[1][place, token]) < near.sum()
@@ -131,7 +136,7 @@ def check_details(full_PV: NDArray[Any], rank_PV: Ids, entropy_PV: NDArray[Any])
     above = [len(row) - np.searchsorted(np.sort(row), row, "right") for row in full_PV]
     np.testing.assert_array_equal(rank_PV, 1 + np.array(above))
     by_hand = -(np.exp(exact_PV) * exact_PV).sum(1, keepdims=True)
-    np.testing.assert_allclose(entropy_PV, np.broadcast_to(by_hand, entropy_PV.shape), **CLOSE)
+    close(entropy_PV, np.broadcast_to(by_hand, entropy_PV.shape))
 
 
 def check_halves(engines: tuple[Engine, Engine], ids: Ids) -> None:
@@ -145,9 +150,9 @@ def check_halves(engines: tuple[Engine, Engine], ids: Ids) -> None:
         found.append(np.concatenate([half.logprobs, rest.logprobs]))
         ends.append(end)
     for logprobs, end in zip(found[1:], ends[1:], strict=True):
-        np.testing.assert_allclose(logprobs, found[0], **CLOSE)
+        close(logprobs, found[0])
         for one, other in zip(end, ends[0], strict=True):
-            np.testing.assert_allclose(one, other, **CLOSE)
+            close(one, other)
 
 
 def check_lines(engines: tuple[Engine, Engine], kind: TokenizerKind) -> None:
@@ -162,7 +167,7 @@ def check_lines(engines: tuple[Engine, Engine], kind: TokenizerKind) -> None:
             assert abs(one.tally.logprob - other.tally.logprob) < 1e-4 + 1e-5 * one.tally.tokens
             assert [t.token for t in one.token_scores] == [t.token for t in other.token_scores]
             pairs = [[(t.logprob, t.entropy) for t in score.token_scores] for score in (one, other)]
-            np.testing.assert_allclose(*pairs, **CLOSE)
+            close(*pairs)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -174,7 +179,7 @@ def test_one_seed_gives_one_text_on_both_engines(cell: Cell, kind: TokenizerKind
     config = SAMPLINGS[number % len(SAMPLINGS)]
     for one, other in zip(onnx.samples(PROMPTS, config), torch.samples(PROMPTS, config), strict=True):
         assert (one.ids, one.data, one.stopped) == (other.ids, other.data, other.stopped)
-        np.testing.assert_allclose(one.logprobs, other.logprobs, **CLOSE)
+        close(one.logprobs, other.logprobs)
 
 
 def test_no_row_of_the_matrix_was_left_out(request: pytest.FixtureRequest) -> None:

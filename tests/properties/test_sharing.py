@@ -63,6 +63,7 @@ def check(rows: Sequence[Ids], readings: Sequence[Reading], want: Wish) -> None:
             continue
         assert found.ranks is not None
         assert found.entropies is not None
+        assert expected.entropies is not None
         np.testing.assert_array_equal(found.ranks, expected.ranks)
         np.testing.assert_allclose(found.entropies, expected.entropies, rtol=0, atol=1e-6)
 
