@@ -9,15 +9,18 @@ from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from rnncli.errors import ConfigError, DeviceError, ModelError
+from rnncli.errors import ConfigError, DeviceError, ModelError, RnncliError
 from rnncli.inference import opening
+from rnncli.inference.engine import Engine
 from rnncli.inference.onnx_engine import OnnxEngine
 from rnncli.inference.opening import ATTEMPTS, GPU_PAYS, choose, open_engine
 from rnncli.inference.torch_engine import TorchEngine
 from rnncli.precision import parameter_count
-from rnncli.store import Stored
+from rnncli.store import GRAPH, WEIGHTS, Stored
 from tests.folders import make_folder
 
 FEW, MANY = GPU_PAYS - 1, GPU_PAYS
@@ -251,3 +254,55 @@ def test_a_folder_that_is_saved_to_meanwhile_is_opened_again(folder: Path, monke
         open_engine(folder, device="cpu", engine="onnx", threads=1)
     assert len(answers) == ATTEMPTS
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+def test_an_opened_model_never_turns_into_the_one_that_is_saved_over_it(tmp_path: Path, engine: Any) -> None:
+    """It stays what it was, or says that it cannot: new weights are never used under the old fingerprint."""
+    folder = make_folder(tmp_path / "model")
+    first, late = (open_engine(folder, device="cpu", engine=engine, threads=2).engine for _ in range(2))
+    before = opinions(first)
+    make_folder(folder, seed=2)
+    new = opinions(open_engine(folder, device="cpu", engine=engine, threads=2).engine)
+    assert not np.array_equal(new, before)
+    assert np.array_equal(opinions(first), before)
+    for one in (*first.workers(), late, *late.workers()):
+        found, problem = outcome(one)
+        assert problem or np.array_equal(found, before)
+        assert not problem or f"{folder / WEIGHTS} was replaced" in problem
+
+
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+@pytest.mark.parametrize("graph", [True, False])
+def test_an_opened_model_does_not_mind_where_the_program_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: Any, graph: bool
+) -> None:
+    folder = make_folder(tmp_path / "model")
+    before = opinions(open_engine(folder, device="cpu", engine=engine, threads=2).engine)
+    monkeypatch.chdir(tmp_path)
+    if not graph:
+        (folder / GRAPH).unlink()
+        monkeypatch.setattr("rnncli.graph.saving.write_bytes", refuse_to_write)
+    opened = open_engine(Path("model"), device="cpu", engine=engine, threads=2).engine
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    for one in (opened, *opened.workers()):
+        assert np.array_equal(opinions(one), before)
+
+
+def refuse_to_write(path: Path, data: bytes) -> None:
+    raise RnncliError(f"cannot write {path}")
+
+
+def outcome(engine: Engine) -> tuple[NDArray[Any], str]:
+    """Opinions, or why there are none."""
+    try:
+        return opinions(engine), ""
+    except ModelError as error:
+        return np.zeros(0), error.message
+
+
+def opinions(engine: Engine) -> NDArray[Any]:
+    """Log-probabilities after a text of three tokens."""
+    found, _ = engine.advance(np.array([[5, 6, 7]]), np.array([3]), engine.start(1), want="last")
+    return found.logprob
