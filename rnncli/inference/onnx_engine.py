@@ -112,7 +112,10 @@ class OnnxEngine:
         if isinstance(self._source, bytes):
             options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(self._place))
         try:
-            session = onnxruntime.InferenceSession(self._source, options, providers=["CPUExecutionProvider"])
+            # Without fallback: trying again, it would talk about that on stdout.
+            session = onnxruntime.InferenceSession(
+                self._source, options, providers=["CPUExecutionProvider"], enable_fallback=0
+            )
         except Exception as error:
             message = f"{self._folder / GRAPH} does not fit {WEIGHTS}: {_first_line(error)}"
             raise ModelError(message, hint=f"Delete {GRAPH}: it is made anew.") from error
