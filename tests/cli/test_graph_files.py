@@ -93,7 +93,7 @@ HARMS: dict[str, Callable[[bytes, Path], bytes]] = {
     "first byte": one_byte(0, 3),
     "middle byte": one_byte(0.5, 0),
     "last byte": one_byte(1, 7),
-    "name": lambda data, models: data.replace(b"Gather", b"Gat\xf0er", 1),
+    "name": lambda data, models: data.replace(b"Identity", b"Id\xf0ntity", 1),
     "text": lambda data, models: b"This is no graph.\n",
     "zeros": lambda data, models: bytes(len(data)),
     "another cell's": lambda data, models: (models / "gru" / GRAPH).read_bytes(),
@@ -149,7 +149,7 @@ open_folder.__kwdefaults__["patience"] = 0.0
 folder = Path(sys.argv[1])
 graph = folder / "model.onnx"
 data, dice, found = graph.read_bytes(), random.Random(7), []
-for number in range(80):
+for number in range(50):
     at = dice.randrange(len(data))
     graph.write_bytes(data[:at] + bytes([data[at] ^ (1 << dice.randrange(8))]) + data[at + 1 :])
     vouch(folder)
@@ -172,7 +172,7 @@ def test_no_altered_byte_that_is_vouched_for_makes_a_mess(folder: Path, tmp_path
     )
     assert (done.returncode, done.stderr) == (0, b"")
     outcomes = json.loads(done.stdout)
-    assert len(outcomes) == 80
+    assert len(outcomes) == 50
     for at, code, out, err in outcomes:
         assert code in (0, 1, 3), (at, err)
         assert len(err.splitlines()) == (0 if code == 0 else 2), (at, err)
