@@ -38,13 +38,7 @@ MATRIX = list(itertools.product(CELLS, KINDS, HEADS, LAYERS))
 DONE: list[tuple[Cell, str, str, int]] = []
 """Rows of the matrix that were run to their end."""
 
-LINES = [
-    "Anna saw the moon and Bob.",
-    "",
-    "Bob saw zebras",
-    "春眠x，  🙂",
-    "Anna saw \udce4",
-]
+LINES = ["Anna saw the moon", "", "Bob saw zebras", "春x，\udce4🙂", "Anna saw Bob"]
 PROMPTS = ["Anna saw", "the mo", "zebra 春"]
 SAMPLINGS = [
     SampleConfig(max_tokens=8, seed=1, temperature=0.0),
@@ -93,9 +87,9 @@ def test_the_engines_agree(cell: Cell, kind: TokenizerKind, head: str, layers: i
 
 def check_predictions(engines: tuple[Engine, Engine], ids: Ids) -> None:
     """Every token of the vocabulary after every place of a ragged batch; ranks and entropies also by hand."""
-    lengths_B = np.array([3, 1, 2])
-    ids_BT = ids[:9].reshape(3, 3).copy()
-    places = np.flatnonzero(np.arange(3) < lengths_B[:, None])
+    lengths_B = np.array([2, 1, 1])
+    ids_BT = ids[:6].reshape(3, 2).copy()
+    places = np.flatnonzero(np.arange(2) < lengths_B[:, None])
     size = engines[0].vocab_size
     targets = Targets(places, np.repeat(np.arange(len(places)), size), np.tile(np.arange(size), len(places)))
     logprobs, ranks, entropies, lasts, states = [], [], [], [], []
