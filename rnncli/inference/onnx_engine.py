@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ try:
 except Exception as error:  # what a broken installation raises is anything
     raise ImportError(f"ONNX Runtime cannot be loaded: {error}") from error
 
+from rnncli.arrays import stamp
 from rnncli.errors import ModelError, RnncliError
 from rnncli.inference.engine import Ids, Prediction, State, Targets, Want
 from rnncli.spec import CELLS, state_width
@@ -49,8 +49,9 @@ class OnnxEngine:
         self.definition = {"engine": "onnx", "weights": stored.precision}
         self.cells = min(max(LOGITS // self.vocab_size, FEW_CELLS), MANY_CELLS)
         self._threads = threads
-        self._source: str | bytes = str(stored.folder / GRAPH) if graph is None else graph
-        self._folder = stored.folder
+        self._folder, self._stamp = stored.folder, stored.stamp
+        self._place = stored.folder.absolute()  # sessions are opened when they are needed, wherever we are by then
+        self._source: str | bytes = str(self._place / GRAPH) if graph is None else graph
         model = stored.model
         width = state_width(model.hidden_size, model.activation if model.cell == "rnn" else "tanh")
         sizes = {"h": width, "c": model.hidden_size}
@@ -118,13 +119,18 @@ class OnnxEngine:
         options.inter_op_num_threads = 1
         options.log_severity_level = SILENT
         if isinstance(self._source, bytes):
-            folder = str(Path(self._folder).absolute())
-            options.add_session_config_entry("session.model_external_initializers_file_folder_path", folder)
+            options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(self._place))
         try:
-            return onnxruntime.InferenceSession(self._source, options, providers=["CPUExecutionProvider"])
+            # Without fallback: trying again, it would talk about that on stdout.
+            session = onnxruntime.InferenceSession(
+                self._source, options, providers=["CPUExecutionProvider"], enable_fallback=0
+            )
         except Exception as error:
             message = f"{self._folder / GRAPH} does not fit {WEIGHTS}: {_first_line(error)}"
             raise ModelError(message, hint=f"Delete {GRAPH}: it is made anew.") from error
+        if self._stamp is not None and stamp(self._place / WEIGHTS) != self._stamp:
+            raise ModelError(f"{self._folder / WEIGHTS} was replaced after it was opened", hint="Open it again.")
+        return session
 
 
 class _SingleThreaded:

@@ -69,7 +69,7 @@ class _Tree(NamedTuple):
         length = np.array([len(row) for row in rows], np.int64)
         shared = np.zeros(len(rows), np.int64)
         if share:
-            shared[1:] = [_common(one, other) for one, other in pairwise(rows)]
+            shared[1:] = [_shared(one, other) for one, other in pairwise(rows)]
         owner = _owners(shared.tolist(), length.tolist())
         count = len(rows)
         parting = np.flatnonzero(shared < length)  # a row that another is the same as has nothing of its own
@@ -94,12 +94,17 @@ class _Tree(NamedTuple):
         )
 
 
-def _common(one: Ids, other: Ids) -> int:
-    """How many tokens two rows begin with in common."""
+def _shared(one: Ids, other: Ids) -> int:
+    """How many tokens a row has from the one before it: those that both begin with.
+
+    Not the last one's, where the other goes on: it is predicted and never read, so nobody can part after it.
+    """
     size = min(len(one), len(other))
     differ = one[:size] != other[:size]
     first = int(differ.argmax()) if size else 0
-    return first if size and differ[first] else size
+    if size and differ[first]:
+        return first
+    return size if size == len(other) else max(0, size - 1)
 
 
 def _owners(shared: list[int], length: list[int]) -> Ids:

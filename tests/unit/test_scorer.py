@@ -234,6 +234,15 @@ def test_identical_lines_are_read_once_and_keep_their_places() -> None:
     assert engine.calls == [(1, 1), (2, len(tokenizer.encode("x y")))]
 
 
+def test_a_text_of_two_lines_scores_the_same_beside_the_first_of_them() -> None:
+    """All tokens of "the cat" and its end are how the longer one begins."""
+    texts = ["the cat", "the cat\nthe dog", "the cat\n", "the"]
+    together = scored(toy_tokenizer("hybrid"), texts)
+    for text, score in zip(texts, together, strict=True):
+        [alone] = scored(toy_tokenizer("hybrid"), [text])
+        assert score.tally.logprob == pytest.approx(alone.tally.logprob, abs=1e-9)
+
+
 @pytest.mark.parametrize("context", ["line", "file"])
 def test_a_flush_is_answered_before_more_is_read(context: str) -> None:
     tokenizer = toy_tokenizer("hybrid")
