@@ -76,8 +76,10 @@ def test_list_survives_odd_values(here: Call, monkeypatch: pytest.MonkeyPatch) -
 
 def test_show_path_and_remove(here: Call) -> None:
     folder = put("poems")
-    assert here("models", "show", "poems").out == "# poems\n"
-    assert here("models", "show").out == "# poems\n"
+    card, _, machine = here("models", "show", "poems").out.partition("\n## On this machine\n\n")
+    assert card == "# poems\n"
+    assert machine.startswith("Engine: onnx (")
+    assert here("models", "show").out.startswith("# poems\n\n## On this machine")
     assert json.loads(here("models", "show", "poems", "--json").out)["format"] == 1
     assert here("models", "path", "poems").out == f"{folder.absolute()}\n"
     code, _, err = here("models", "remove", "poems")
