@@ -107,7 +107,7 @@ class Peer:
 
     def tuned(self) -> Callable[[], float]:
         """At its best on a part of the rows."""
-        part = some_rows(self.rows, 150)
+        part = some_rows(self.rows, 60)
         tried = {
             (batch, chunk, onednn): max(self.case(batch, chunk, onednn, part) for _ in range(2))
             for batch in (8, 16, 32, 64, 128)
