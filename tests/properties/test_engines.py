@@ -177,7 +177,7 @@ def test_one_seed_gives_one_text_on_both_engines(cell: Cell, kind: TokenizerKind
 
 
 def test_no_row_of_the_matrix_was_left_out(request: pytest.FixtureRequest) -> None:
-    """The rows are all that the choices of the program allow, and those that this session chose were run."""
+    """The rows are all that the choices of the program allow, and those that this run chose were run."""
     cells = [c for c in get_args(CellName) if c != "rnn"]
     activations = get_args(ActivationName)
     assert {(cell, "tanh") for cell in cells} | {("rnn", a) for a in activations} == set(CELLS)
