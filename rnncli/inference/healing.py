@@ -96,7 +96,7 @@ class Covers:
         masses = np.array([path.mass for path in self.paths])
         weights = masses[self.owners] + self.last_logprobs
         chances = distribution(weights, dataclasses.replace(config, repeat_penalty=1.0))
-        chosen = draw(chances, u)
+        [chosen] = draw(chances[None], [u])
         path = self.paths[self.owners[chosen]]
         return (
             (*path.ids, int(self.last_ids[chosen])),

@@ -49,7 +49,7 @@ def measured_ranges(engine: Engine, stored: Stored) -> dict[str, float]:
             features = state[(model.layers - 1) * states] @ arrays["projection"].T
             ranges[FEATURES] = max(ranges[FEATURES], float(np.abs(features).max()))
         chances_BV = distribution(found.logprob, config)
-        ids_B = np.array([draw(chances_V, uniform(0, row, step)) for row, chances_V in enumerate(chances_BV)])
+        ids_B = np.array(draw(chances_BV, [uniform(0, row, step) for row in range(ROWS)]))
     return {source: reach or 1.0 for source, reach in ranges.items()}
 
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 Window = list[Line]
 
+AHEAD = 2
+"""Windows given out for each thread: while the oldest is unfinished, who has done the next must not wait for it."""
+
 
 def in_order(
     work: Callable[[Window, Engine], R], source: Iterable[Window | Flush], workers: Sequence[Engine]
@@ -46,7 +49,7 @@ def in_order(
                     if given is not None:
                         crew.give(given)
                 first = None
-                yield from crew.results(len(workers))
+                yield from crew.results(AHEAD * len(workers))
         if first is not None:
             yield first, work(first, workers[0])
         if crew is not None:

@@ -7,7 +7,7 @@ function of (seed, number of the sample, tokens before it), so it gives one text
 from __future__ import annotations
 
 import dataclasses
-import secrets
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -186,9 +186,10 @@ class Sampler:
         if not plain:
             return drawn
         recent = [(*rows[i].start.ids[-REPEAT_WINDOW:], *rows[i].ids[-REPEAT_WINDOW:]) for i in plain]
-        chances_BV = distribution(logprobs_BV[plain], config, recent=recent, barred=self._barred)
-        for i, chances_V in zip(plain, chances_BV, strict=True):
-            token_id = draw(chances_V, self._chance(rows[i], config.seed))
+        some_BV = logprobs_BV if len(plain) == len(rows) else logprobs_BV[plain]
+        probabilities_BV = distribution(some_BV, config, recent=recent, barred=self._barred)
+        found = draw(probabilities_BV, [self._chance(rows[i], config.seed) for i in plain])
+        for i, token_id in zip(plain, found, strict=True):
             drawn[i] = _Drawn((token_id,), (min(float(logprobs_BV[i, token_id]), 0.0),))
         return drawn
 
@@ -208,7 +209,8 @@ class Sampler:
         places: list[int] = []
         found: list[Floats] = []
         states: list[State] = []
-        single = [i for i, ids in enumerate(drawn) if len(ids) == 1]
+        everyone = list(range(len(drawn)))
+        single = [i for i in everyone if len(drawn[i]) == 1]
         # A draw may hang on how a product rounds: rows go in groups in which that does not depend on the others.
         group = self.engine.alike if self.engine.alike > 1 else max(1, len(single))
         for begin in range(0, len(single), group):
@@ -216,10 +218,11 @@ class Sampler:
             full = rows + rows[:1] * (group - len(rows))
             ids_BT = np.array([drawn[i] for i in full], dtype=np.int64)
             ones_B = np.ones(group, dtype=np.int64)
-            prediction, after = self.engine.advance(ids_BT, ones_B, select(state, full), want="last")
+            before = state if full == everyone else select(state, full)
+            prediction, after = self.engine.advance(ids_BT, ones_B, before, want="last")
             places += rows
             found.append(prediction.logprob[: len(rows)])
-            states.append(tuple(array[: len(rows)] for array in after))
+            states.append(after if full == rows else tuple(array[: len(rows)] for array in after))
         for i, ids in enumerate(drawn):
             if len(ids) > 1:
                 logprobs_V, after = self._read(ids, select(state, [i]))
@@ -262,7 +265,7 @@ class Sampler:
 def _with_seed(config: SampleConfig) -> SampleConfig:
     if config.seed is not None:
         return config
-    return dataclasses.replace(config, seed=secrets.randbits(32))
+    return dataclasses.replace(config, seed=int.from_bytes(os.urandom(4), "little"))
 
 
 def _batches(jobs: Iterator[tuple[str, int]], size: int) -> Iterator[list[tuple[str, int]]]:

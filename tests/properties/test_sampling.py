@@ -53,9 +53,9 @@ def test_filters_keep_a_distribution(row: list[float], config: SampleConfig, rec
 
 
 def test_draws_follow_the_distribution() -> None:
-    chances = np.array([0.5, 0.0, 0.2, 0.3])
-    counts = Counter(draw(chances, uniform(5, 0, position)) for position in range(4000))
-    for token, chance in enumerate(chances):
+    chances = np.array([[0.5, 0.0, 0.2, 0.3]])
+    counts = Counter(draw(chances, [uniform(5, 0, position)])[0] for position in range(4000))
+    for token, chance in enumerate(chances[0]):
         assert counts[token] / 4000 == pytest.approx(chance, abs=0.03)
 
 

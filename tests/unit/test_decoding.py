@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rnncli.config import SampleConfig
 from rnncli.errors import ModelError
@@ -17,12 +19,13 @@ from rnncli.inference.decoding import (
     keep_min_p,
     keep_nucleus,
     keep_top_k,
-    normalise,
     penalise_repeats,
+    softmax,
     uniform,
 )
 
-ROW = np.log(np.array([0.1, 0.4, 0.2, 0.3]))
+ROW = np.log(np.array([0.1, 0.4, 0.2, 0.3]) / 0.4)
+CHANCES = [0.1, 0.4, 0.2, 0.3]
 PLAIN = SampleConfig(temperature=1.0)
 
 
@@ -57,23 +60,25 @@ def test_filters_take_rows_one_by_one_or_together() -> None:
 
 
 def test_repeat_penalty_divides_the_odds_of_the_last_64() -> None:
-    before = np.exp(ROW)
-    after = normalise(penalise_repeats(ROW, 3.0, [1, 1, 1]))
+    before = np.array(CHANCES)
+    after = softmax(penalise_repeats(ROW, 3.0, [1, 1, 1]))
     assert after[1] / (1 - after[1]) == pytest.approx(before[1] / (1 - before[1]) / 3)
     assert after[0] / after[2] == pytest.approx(before[0] / before[2])
     np.testing.assert_array_equal(penalise_repeats(ROW, 3.0, [1] + [2] * 64), penalise_repeats(ROW, 3.0, [2]))
     np.testing.assert_array_equal(penalise_repeats(ROW, 3.0, []), ROW)
+    assert penalise_repeats(ROW, 3.0, [1]).max() == 0
 
 
 def test_temperature_sharpens_and_never_overflows() -> None:
-    hot, cold = (normalise(divide_temperature(ROW, t)) for t in (2.0, 0.5))
+    hot, cold = (softmax(divide_temperature(ROW, t)) for t in (2.0, 0.5))
     assert cold[1] / cold[3] == pytest.approx((4 / 3) ** 2)
     assert hot[1] / hot[3] == pytest.approx((4 / 3) ** 0.5)
-    np.testing.assert_array_equal(normalise(divide_temperature(ROW, 1e-308)), [0, 1, 0, 0])
+    np.testing.assert_array_equal(softmax(divide_temperature(ROW, 1e-308)), [0, 1, 0, 0])
 
 
 def test_distribution_applies_what_is_on() -> None:
-    np.testing.assert_allclose(distribution(ROW, PLAIN), np.exp(ROW))
+    np.testing.assert_allclose(distribution(ROW, PLAIN), CHANCES)
+    np.testing.assert_allclose(distribution(ROW - 700, PLAIN), CHANCES)
     config = SampleConfig(temperature=1.0, top_k=3, top_p=0.5)
     # Of the three that remain, 4/9 does not reach a half and 7/9 does.
     np.testing.assert_allclose(distribution(ROW, config), [0, 4 / 7, 0, 3 / 7])
@@ -98,12 +103,28 @@ def test_every_filter_reads_a_sampling_option_and_is_off_at_some_value() -> None
     for field, off, apply in FILTERS:
         assert hasattr(SampleConfig(), field)
         if field not in ("min_p", "top_k"):
-            np.testing.assert_allclose(normalise(apply(ROW, off, [1])), np.exp(ROW))
+            np.testing.assert_allclose(softmax(apply(ROW, off, [1])), CHANCES)
 
 
 @pytest.mark.parametrize(("u", "token"), [(0.0, 1), (0.49, 1), (0.51, 3), (math.nextafter(1, 0), 3)])
 def test_draw_never_takes_what_has_no_probability(u: float, token: int) -> None:
-    assert draw(np.array([0.0, 0.5, 0.0, 0.5, 0.0]), u) == token
+    assert draw(np.array([[0.0, 0.5, 0.0, 0.5, 0.0]], np.float32), [u]) == [token]
+
+
+@given(st.integers(1, 400), st.integers(0, 2**32), st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=9))
+@settings(deadline=None)
+def test_a_row_is_drawn_alone_as_in_company_and_where_its_running_sum_passes(
+    size: int, seed: int, chances: list[float]
+) -> None:
+    rng = np.random.default_rng(seed)
+    rows = rng.random((len(chances), size), np.float32) * (rng.random((len(chances), size)) < 0.3)
+    rows[:, rng.integers(size)] += 0.01
+    found = draw(rows, chances)
+    for row, chance, token in zip(rows, chances, found, strict=True):
+        assert draw(row[None], [chance]) == [token]
+        assert row[token] > 0
+        assert row[:token].sum() <= chance * row.sum() + 1e-6 * row.sum()
+        assert row[: token + 1].sum() >= chance * row.sum() - 1e-6 * row.sum()
 
 
 def test_uniform_is_a_function_of_seed_sample_and_position() -> None:
@@ -115,3 +136,10 @@ def test_uniform_is_a_function_of_seed_sample_and_position() -> None:
     assert abs(np.mean(numbers) - 0.5) < 0.07
     # Seeds must go on to give the same texts.
     assert uniform(1, 2, 3) == 0.13732203113233543
+
+
+@given(*(st.integers(0, 2**63 - 1) for _ in range(3)))
+def test_uniform_is_philox(seed: int, sample: int, position: int) -> None:
+    key, counter = np.array([seed, sample], np.uint64), np.array([0, position, 0, 0], np.uint64)
+    peer = np.random.Philox(key=key, counter=counter)  # it counts one on before it draws
+    assert uniform(seed, sample, position) == (int(peer.random_raw()) >> 11) * 2.0**-53
