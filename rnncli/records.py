@@ -23,6 +23,8 @@ class Tally:
     chars: int = 0
     bytes: int = 0
     spelled: int = 0
+    unended: int = 0
+    """Lines whose end is left out of the log-probability and so of every denominator."""
     lossless: bool = True
     """False where the tokenizer loses some of the text (word's <unk>, folded capitals): figures per character and per
     byte would be of another text, so they are None."""
@@ -36,13 +38,19 @@ class Tally:
             chars=self.chars + other.chars,
             bytes=self.bytes + other.bytes,
             spelled=self.spelled + other.spelled,
+            unended=self.unended + other.unended,
             lossless=self.lossless and other.lossless,
         )
 
     @property
+    def ends(self) -> int:
+        """Line ends that count."""
+        return self.lines - self.unended
+
+    @property
     def perplexity(self) -> float | None:
         """Per word and line end."""
-        return _perplexity(self.logprob, self.words + self.lines)
+        return _perplexity(self.logprob, self.words + self.ends)
 
     @property
     def token_perplexity(self) -> float | None:
@@ -55,7 +63,7 @@ class Tally:
 
     @property
     def nats_per_char(self) -> float | None:
-        count = self.chars + self.lines
+        count = self.chars + self.ends
         return -self.logprob / count if self.lossless and count else None
 
     @property
@@ -65,7 +73,7 @@ class Tally:
 
     @property
     def bits_per_byte(self) -> float | None:
-        count = self.bytes + self.lines
+        count = self.bytes + self.ends
         return -self.logprob / LN2 / count if self.lossless and count else None
 
 
@@ -119,6 +127,8 @@ class TextScore:
     line: int = 1
     """Number of the line in its file, from 1."""
     file: str | None = None
+    beside: tuple[str, ...] = ()
+    """Whatever stood beside the text, as it came."""
     token_scores: tuple[TokenScore, ...] = ()
     word_scores: tuple[WordScore, ...] = ()
 

@@ -22,6 +22,7 @@ from rnncli.cli.terminal import draw, flush, has_color, is_terminal, say, write
 from rnncli.errors import ConfigError
 
 if TYPE_CHECKING:
+    from rnncli.formats.layout import Layout
     from rnncli.records import TextScore
 
 Format = Literal["auto", "table", "tsv", "json"]
@@ -67,6 +68,8 @@ def score(
     loaded = load(model, device=device, engine=engine, threads=threads)
     if loaded.choice.notable:
         say(f"{loaded.choice.why}: PyTorch runs the model", quiet=quiet)
+    from rnncli.formats.layout import Layout
+
     scores = loaded.scorer.score(
         lines,
         context=context,
@@ -76,9 +79,9 @@ def score(
         batch_size=batch_size,
     )
     if total:
-        output = _total(scores, {**loaded.definition, "context": context}, form, header)
+        output = _total(scores, {**loaded.definition, "context": context}, form, Layout(header=header))
     else:
-        output = _records(scores, form, header=header, tokens=tokens, words=words)
+        output = _records(scores, form, Layout(tokens, words, header))
     show = draw if form == "table" else write
     for text in output:
         show(text)
@@ -97,7 +100,7 @@ def _format(wanted: Format, as_json: bool) -> Form:
     return wanted
 
 
-def _total(scores: Iterator[TextScore], definition: Mapping[str, Any], form: Form, header: bool) -> Iterator[str]:
+def _total(scores: Iterator[TextScore], definition: Mapping[str, Any], form: Form, layout: Layout) -> Iterator[str]:
     from rnncli.records import Tally
 
     tally = Tally()
@@ -110,20 +113,15 @@ def _total(scores: Iterator[TextScore], definition: Mapping[str, Any], form: For
     else:
         from rnncli.formats import FORMATS
 
-        lines = list(FORMATS[form].total(tally, definition))
-        yield from (line + "\n" for line in (lines if header else lines[-1:]))
+        yield from (line + "\n" for line in FORMATS[form].total(tally, definition, layout))
 
 
-def _records(scores: Iterator[TextScore], form: Form, *, header: bool, tokens: bool, words: bool) -> Iterator[str]:
+def _records(scores: Iterator[TextScore], form: Form, layout: Layout) -> Iterator[str]:
     if form == "table":
         from rnncli.cli.table import table
 
-        yield from table(scores, tokens=tokens, words=words, color=has_color("stdout"))
+        yield from table(scores, tokens=layout.tokens, words=layout.words, color=has_color("stdout"))
         return
     from rnncli.formats import FORMATS
 
-    head, record, _ = FORMATS[form]
-    if header:
-        yield from (line + "\n" for line in head(tokens=tokens, words=words))
-    for number, score in enumerate(scores, start=1):
-        yield from (line + "\n" for line in record(score, number, tokens=tokens, words=words))
+    yield from (line + "\n" for line in FORMATS[form].scores(scores, layout))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from rnncli.records import Tally
+import math
+
+from rnncli.records import LN2, Tally
 
 SCORE_FIELDS = (
     "logprob",
@@ -20,6 +22,17 @@ SCORE_FIELDS = (
 )
 
 
-def figures(tally: Tally) -> dict[str, float | int | None]:
+LOG_BASES = {"e": 1.0, "2": LN2, "10": math.log(10.0)}
+"""By name, the nats of one unit of each logarithm."""
+
+
+def in_base(logprob: float, base: str) -> float:
+    """A natural logarithm in another base."""
+    return logprob if base == "e" else logprob / LOG_BASES[base]
+
+
+def figures(tally: Tally, log_base: str = "e") -> dict[str, float | int | None]:
     """The fields of a tally by name."""
-    return {name: getattr(tally, name) for name in SCORE_FIELDS}
+    found = {name: getattr(tally, name) for name in SCORE_FIELDS}
+    found["logprob"] = in_base(tally.logprob, log_base)
+    return found

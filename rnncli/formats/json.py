@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from rnncli.formats.fields import figures
+from rnncli.formats.fields import figures, in_base
+from rnncli.formats.layout import Layout
 from rnncli.records import Sample, Tally, TextScore, TokenScore, WordScore
 from rnncli.text.escapes import without_lone
 
@@ -29,53 +30,51 @@ def _clean(value: Any) -> Any:
     return value
 
 
-def header(*, tokens: bool = False, words: bool = False) -> Iterator[str]:
-    """Nothing: the objects name their fields."""
-    yield from ()
-
-
-def record(score: TextScore, number: int, *, tokens: bool = False, words: bool = False) -> Iterator[str]:
+def scores(scores: Iterable[TextScore], layout: Layout) -> Iterator[str]:
     """One object a line of input, with ``token_scores`` and ``word_scores`` in it if asked for."""
-    value: dict[str, Any] = {
-        **figures(score.tally),
-        "line": score.line,
-        "file": score.file,
-        "text": score.text,
-    }
-    if tokens:
-        value["token_scores"] = [_token(token) for token in score.token_scores]
-    if words:
-        value["word_scores"] = [_word(word) for word in score.word_scores]
-    yield dumps(value)
+    for score in scores:
+        value: dict[str, Any] = {
+            **figures(score.tally, layout.log_base),
+            "line": score.line,
+            "file": score.file,
+            "text": score.text,
+        }
+        if layout.columns:
+            value["columns"] = dict(zip(layout.columns, score.beside, strict=True))
+        if layout.tokens:
+            value["token_scores"] = [_token(token, layout) for token in score.token_scores]
+        if layout.words:
+            value["word_scores"] = [_word(word, layout) for word in score.word_scores]
+        yield dumps(value)
 
 
-def _token(token: TokenScore) -> dict[str, Any]:
+def _token(token: TokenScore, layout: Layout) -> dict[str, Any]:
     return {
         "token": token.token,
         "start": token.start,
         "end": token.end,
-        "logprob": token.logprob,
+        "logprob": in_base(token.logprob, layout.log_base),
         "surprisal_bits": token.surprisal_bits,
         "rank": token.rank,
         "entropy": token.entropy,
     }
 
 
-def _word(word: WordScore) -> dict[str, Any]:
+def _word(word: WordScore, layout: Layout) -> dict[str, Any]:
     return {
         "word": word.word,
         "start": word.start,
         "end": word.end,
-        "logprob": word.logprob,
+        "logprob": in_base(word.logprob, layout.log_base),
         "surprisal_bits": word.surprisal_bits,
         "tokens": word.tokens,
         "spelled": word.spelled,
     }
 
 
-def total(tally: Tally, definition: Mapping[str, Any]) -> Iterator[str]:
+def total(tally: Tally, definition: Mapping[str, Any], layout: Layout) -> Iterator[str]:
     """One object for everything."""
-    yield dumps({**figures(tally), "lines": tally.lines, "definition": definition})
+    yield dumps({**figures(tally, layout.log_base), "lines": tally.lines, "definition": definition})
 
 
 def sample(sample: Sample) -> str:

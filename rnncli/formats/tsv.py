@@ -9,12 +9,13 @@ significant digits; what has no value is empty.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 from rnncli.errors import ConfigError
-from rnncli.formats.fields import SCORE_FIELDS, figures
+from rnncli.formats.fields import SCORE_FIELDS, figures, in_base
 from rnncli.formats.json import dumps
+from rnncli.formats.layout import Layout
 from rnncli.records import Tally, TextScore
 
 LINE_COLUMNS = (*SCORE_FIELDS, "line", "file", "text")
@@ -42,6 +43,7 @@ WORD_COLUMNS = (
     "spelled",
 )
 
+Cell: TypeAlias = str | float | int | None
 _SPECIAL = re.compile("[\x00-\x1f\\\\\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _NAMED = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
@@ -61,7 +63,7 @@ def _escape_one(match: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}"
 
 
-def _cell(value: str | float | int | None) -> str:
+def _cell(value: Cell) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
@@ -69,31 +71,41 @@ def _cell(value: str | float | int | None) -> str:
     return escape(value) if isinstance(value, str) else str(int(value))
 
 
-def _row(*values: str | float | int | None) -> str:
+def _row(*values: Cell) -> str:
     return "\t".join(map(_cell, values))
 
 
-def header(*, tokens: bool = False, words: bool = False) -> Iterator[str]:
-    """The names of the columns: of a table of lines, of tokens, or of words."""
-    if tokens and words:
+def scores(scores: Iterable[TextScore], layout: Layout) -> Iterator[str]:
+    """A row for each line, or one for each of its tokens or words; sentences are numbered from 1."""
+    if layout.tokens and layout.words:
         raise ConfigError("one table cannot hold both --tokens and --words", hint="--format json does.")
-    yield "\t".join(TOKEN_COLUMNS if tokens else WORD_COLUMNS if words else LINE_COLUMNS)
+    if layout.header:
+        names = TOKEN_COLUMNS if layout.tokens else WORD_COLUMNS if layout.words else LINE_COLUMNS
+        yield _row(*names, *layout.columns)
+    for number, score in enumerate(scores, start=1):
+        if layout.tokens:
+            rows = _token_rows(number, score, layout.log_base)
+        elif layout.words:
+            rows = _word_rows(number, score, layout.log_base)
+        else:
+            rows = iter([(*figures(score.tally, layout.log_base).values(), score.line, score.file, score.text)])
+        yield from (_row(*row, *score.beside) for row in rows)
 
 
-def record(score: TextScore, number: int, *, tokens: bool = False, words: bool = False) -> Iterator[str]:
-    """A row for the line, or one for each of its tokens or words; ``number`` is the sentence_id of those."""
-    if tokens:
-        for i, t in enumerate(score.token_scores, start=1):
-            places = (t.start, t.end)
-            yield _row(number, i, t.token, t.surprisal_bits, *places, t.logprob, t.rank, t.entropy)
-    elif words:
-        for i, w in enumerate(score.word_scores, start=1):
-            yield _row(number, i, w.word, w.surprisal_bits, w.start, w.end, w.logprob, w.tokens, w.spelled)
-    else:
-        yield _row(*figures(score.tally).values(), score.line, score.file, score.text)
+def _token_rows(number: int, score: TextScore, base: str) -> Iterator[tuple[Cell, ...]]:
+    for i, t in enumerate(score.token_scores, start=1):
+        logprob = in_base(t.logprob, base)
+        yield number, i, t.token, t.surprisal_bits, t.start, t.end, logprob, t.rank, t.entropy
 
 
-def total(tally: Tally, definition: Mapping[str, Any]) -> Iterator[str]:
+def _word_rows(number: int, score: TextScore, base: str) -> Iterator[tuple[Cell, ...]]:
+    for i, w in enumerate(score.word_scores, start=1):
+        logprob = in_base(w.logprob, base)
+        yield number, i, w.word, w.surprisal_bits, w.start, w.end, logprob, w.tokens, w.spelled
+
+
+def total(tally: Tally, definition: Mapping[str, Any], layout: Layout) -> Iterator[str]:
     """A header and one row for everything; the definition is one cell of JSON."""
-    yield "\t".join((*SCORE_FIELDS, "lines", "definition"))
-    yield _row(*figures(tally).values(), tally.lines, dumps(definition))
+    if layout.header:
+        yield _row(*SCORE_FIELDS, "lines", "definition")
+    yield _row(*figures(tally, layout.log_base).values(), tally.lines, dumps(definition))

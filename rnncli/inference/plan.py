@@ -25,6 +25,15 @@ class Line(NamedTuple):
     number: int = 1
     document: int = 0
     """Tells apart files that come one after the other under one name."""
+    prefix: str = ""
+    """What stands before the text: read and not counted."""
+    beside: tuple[str, ...] = ()
+    """Goes into the score as it is."""
+
+    @property
+    def asked(self) -> tuple[str, str]:
+        """What the score of the line alone depends on."""
+        return self.prefix, self.text
 
     @property
     def origin(self) -> tuple[str | None, int]:
@@ -57,7 +66,7 @@ def windows(
             if skip_empty and not line.text:
                 continue
             window.append(line)
-            chars += len(line.text)
+            chars += len(line.prefix) + len(line.text)
         if window and (line is FLUSH or len(window) >= limit or chars >= most_chars):
             yield window
             window, chars = [], 0

@@ -22,8 +22,9 @@ from rnncli.inference.engine import Engine, Ids, State
 from rnncli.inference.longline import NOTHING, LongLine
 from rnncli.inference.parallel import in_order
 from rnncli.inference.plan import FLUSH, WINDOW_LINES, Flush, Line, windows
+from rnncli.inference.prefix import after_prefix
 from rnncli.inference.reading import Reading, read
-from rnncli.inference.recent import Recent
+from rnncli.inference.recent import Asked, Recent
 from rnncli.inference.sharing import read_rows
 from rnncli.inference.words import spelled_words, word_scores
 from rnncli.records import Tally, TextScore, TokenScore
@@ -44,6 +45,8 @@ SPELLING = ("hybrid", "word")
 class _Wish(NamedTuple):
     tokens: bool
     words: bool
+    end: bool = True
+    """Whether the line's end counts."""
 
     @property
     def want(self) -> Literal["targets", "details"]:
@@ -51,11 +54,15 @@ class _Wish(NamedTuple):
 
 
 class _Encoded(NamedTuple):
-    """A line's tokens with, where they are needed, their places; ``ids`` has the line's end at its end."""
+    """A line's tokens with, where they are needed, their places; ``ids`` has the line's end at its end.
+
+    The first ``skip`` of them are its prefix's, whose places are left out.
+    """
 
     text: str
     ids: Ids
     encoding: Encoding | None
+    skip: int = 0
 
 
 class Scorer:
@@ -76,12 +83,15 @@ class Scorer:
         words: bool = False,
         batch_size: int | None = None,
         skip_empty: bool = False,
+        end: bool = True,
     ) -> Iterator[TextScore]:
         """A score for each line, in order. FLUSH among the lines has all lines before it answered at once.
 
-        ``batch_size``: most lines that are read together.
+        ``batch_size``: most lines that are read together. ``end``: whether a line's end is part of it. A line with a
+        prefix gets the probability that it has after it: they are encoded as one text, and a token that reaches over
+        the seam is the line's. With the context of a file no line has one.
         """
-        wish = _Wish(tokens, words)
+        wish = _Wish(tokens, words, end)
         most = batch_size or self._most_lines()
         source = windows(lines, skip_empty=skip_empty, most_lines=most)
         if context == "file":
@@ -90,24 +100,25 @@ class Scorer:
         work = partial(self._window, wish=wish, recent=Recent())
         for window, scores in in_order(work, source, self.engine.workers()):
             for line in window:
-                yield dataclasses.replace(scores[line.text], line=line.number, file=line.file)
+                yield _placed(scores[line.asked], line)
 
     def _most_lines(self) -> int:
         row = sum(array.nbytes for array in self.engine.start(1))
         return max(1, min(WINDOW_LINES, STATES // row))
 
-    def _window(self, window: Sequence[Line], engine: Engine, wish: _Wish, recent: Recent) -> dict[str, TextScore]:
+    def _window(self, window: Sequence[Line], engine: Engine, wish: _Wish, recent: Recent) -> dict[Asked, TextScore]:
         """Scores of the different lines of a window, each from the zero state; those scored lately as they were."""
-        distinct = dict.fromkeys(line.text for line in window)
+        distinct = dict.fromkeys(line.asked for line in window)
         scores = recent.find(distinct)
-        texts = [text for text in distinct if text not in scores]
-        encoded = self._encode([text for text in texts if len(text) < LONG_LINE], wish)
+        fresh = [asked for asked in distinct if asked not in scores]
+        short = [asked for asked in fresh if sum(map(len, asked)) < LONG_LINE]
+        encoded = self._encode(short, wish)
         readings = read_rows(engine, [line.ids for line in encoded], opening=self.tokenizer.newline_id, want=wish.want)
-        for line, reading in zip(encoded, readings, strict=True):
-            scores[line.text] = self._compose(line, reading, wish)
-        for text in texts:
-            if len(text) >= LONG_LINE:
-                scores[text], _ = self._long(text, self.engine.start(1), wish)
+        for asked, line, reading in zip(short, encoded, readings, strict=True):
+            scores[asked] = self._compose(line, reading, wish)
+        for asked in fresh:
+            if asked not in scores:
+                scores[asked], _ = self._long(asked, self.engine.start(1), wish)
         recent.keep(scores)
         return scores
 
@@ -120,16 +131,16 @@ class Scorer:
                 if group[0][0].origin != origin:
                     origin, state = group[0][0].origin, self.engine.start(1)
                 if group[0][1] is None:
-                    scored, state = self._long(group[0][0].text, state, wish)
+                    scored, state = self._long(group[0][0].asked, state, wish)
                     scores = [scored]
                 else:
                     scores, state = self._group([line for _, line in group if line is not None], state, wish)
                 for (line, _), score in zip(group, scores, strict=True):
-                    yield dataclasses.replace(score, line=line.number, file=line.file)
+                    yield _placed(score, line)
 
     def _groups(self, window: Sequence[Line], wish: _Wish) -> Iterator[list[tuple[Line, _Encoded | None]]]:
         """Lines of one file that are read together; a long line, not encoded, by itself."""
-        short = iter(self._encode([line.text for line in window if len(line.text) < LONG_LINE], wish))
+        short = iter(self._encode([line.asked for line in window if len(line.text) < LONG_LINE], wish))
         group: list[tuple[Line, _Encoded | None]] = []
         size = 0
         for line in window:
@@ -157,24 +168,31 @@ class Scorer:
         before = self.tokenizer.newline_id if previous is None else previous
         return read(self.engine, row, previous=before, state=state, want=wish.want, chunk=self._file_chunk)
 
-    def _encode(self, texts: Sequence[str], wish: _Wish) -> list[_Encoded]:
-        if wish.tokens or wish.words or self.tokenizer.kind in SPELLING:
-            places: list[Encoding | None] = [self.tokenizer.analyse(text) for text in texts]
-            ids = [place.ids for place in places if place is not None]
-        else:
-            places = [None] * len(texts)
-            ids = self.tokenizer.encode_batch(texts) if texts else []
+    def _encode(self, asked: Sequence[Asked], wish: _Wish) -> list[_Encoded]:
+        if self._needs_places(wish) or any(prefix for prefix, _ in asked):
+            return [self._encode_with_places(*one) for one in asked]
+        ids = self.tokenizer.encode_batch([text for _, text in asked]) if asked else []
         return [
-            _Encoded(text, np.concatenate([found, self._end]), place)
-            for text, found, place in zip(texts, ids, places, strict=True)
+            _Encoded(text, np.concatenate([found, self._end]), None)
+            for (_, text), found in zip(asked, ids, strict=True)
         ]
+
+    def _needs_places(self, wish: _Wish) -> bool:
+        return wish.tokens or wish.words or self.tokenizer.kind in SPELLING
+
+    def _encode_with_places(self, prefix: str, text: str) -> _Encoded:
+        encoding = self.tokenizer.analyse(prefix + text)
+        cut, skip = after_prefix(encoding, len(prefix))
+        return _Encoded(text, np.concatenate([encoding.ids, self._end]), cut, skip)
 
     def _compose(self, line: _Encoded, reading: Reading, wish: _Wish) -> TextScore:
         words, chars, size = count(line.text)
+        reading = reading.part(line.skip, len(line.ids) - (not wish.end))
         tally = Tally(
             logprob=float(reading.logprobs.sum(dtype=np.float64)),
-            tokens=len(line.ids),
+            tokens=len(reading.logprobs),
             lines=1,
+            unended=int(not wish.end),
             words=words,
             chars=chars,
             bytes=size,
@@ -187,7 +205,7 @@ class Scorer:
         if encoding is None:
             return score
         tokens = self._token_scores(len(score.text), encoding, reading) if wish.tokens else ()
-        words = word_scores(score.text, encoding, reading.logprobs[:-1]) if wish.words else ()
+        words = word_scores(score.text, encoding, reading.logprobs[: len(encoding.ids)]) if wish.words else ()
         return dataclasses.replace(score, token_scores=tokens, word_scores=words)
 
     def _token_scores(self, length: int, encoding: Encoding, reading: Reading) -> tuple[TokenScore, ...]:
@@ -202,27 +220,30 @@ class Scorer:
                 reading.logprobs.tolist(),
                 reading.ranks.tolist(),
                 reading.entropies.tolist(),
-                strict=True,
+                strict=False,  # the end may not count
             )
         )
 
-    def _long(self, text: str, state: State, wish: _Wish) -> tuple[TextScore, State]:
+    def _long(self, asked: Asked, state: State, wish: _Wish) -> tuple[TextScore, State]:
         """A long line's score, encoded and read a piece at a time; tokens are kept only if wanted."""
-        pieces = LongLine(wish.tokens or wish.words)
+        prefix, text = asked
+        pieces = LongLine(wish.tokens or wish.words, len(prefix))
         previous = self.tokenizer.newline_id
-        for piece in self.tokenizer.cut(text):
-            [line] = self._encode([piece], wish)
-            ids, reading = line.ids[:-1], NOTHING
+        for piece in self.tokenizer.cut(prefix + text):
+            encoding = self.tokenizer.analyse(piece) if prefix or self._needs_places(wish) else None
+            ids, reading = self.tokenizer.encode(piece) if encoding is None else encoding.ids, NOTHING
             if len(ids):  # the word tokenizer has no token for blanks
                 reading, state = self._read(ids, state, wish, previous)
                 previous = int(ids[-1])
-            pieces.add(piece, line.encoding, reading)
+            pieces.add(piece, encoding, reading)
         ending, state = self._read(self._end, state, wish, previous)
+        ending = ending.part(0, int(wish.end))
         words, chars, size = count(text)
         tally = Tally(
             logprob=pieces.logprob + float(ending.logprobs.sum(dtype=np.float64)),
-            tokens=pieces.tokens + 1,
+            tokens=pieces.tokens + len(ending.logprobs),
             lines=1,
+            unended=int(not wish.end),
             words=words,
             chars=chars,
             bytes=size,
@@ -232,3 +253,8 @@ class Scorer:
         score = TextScore(text=text, tally=tally)
         encoding, reading = pieces.whole(ending)
         return self._with_details(score, encoding, reading, wish), state
+
+
+def _placed(score: TextScore, line: Line) -> TextScore:
+    """The score of a line where it stands."""
+    return dataclasses.replace(score, line=line.number, file=line.file, beside=line.beside)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 
 from rnncli.errors import ConfigError
 from rnncli.events import Done, Evaluated, Notice, Saved, Setting, StepDone
-from rnncli.formats import FORMATS
+from rnncli.formats import FORMATS, Layout
 from rnncli.formats import events as event_format
 from rnncli.formats import json as json_format
 from rnncli.formats.tsv import escape
@@ -36,14 +38,24 @@ CAT = TextScore(
     ),
 )
 EMPTY = TextScore(text="", tally=Tally(logprob=-800.0, tokens=1, lines=1, lossless=False))
+PLAIN = Layout()
 VALID = Tally(logprob=-70.0, tokens=20, lines=5, words=10, chars=45, bytes=45)
 
 
 def written(name: str, *, tokens: bool = False, words: bool = False) -> Iterator[str]:
-    form = FORMATS[name]
-    yield from form.header(tokens=tokens, words=words)
-    for number, score in enumerate((CAT, EMPTY), start=1):
-        yield from form.record(score, number, tokens=tokens, words=words)
+    return FORMATS[name].scores([CAT, EMPTY], Layout(tokens=tokens, words=words))
+
+
+def cells(score: TextScore, layout: Layout = PLAIN) -> dict[str, str]:
+    [header, row] = FORMATS["tsv"].scores([score], layout)
+    return dict(zip(header.split("\t"), row.split("\t"), strict=True))
+
+
+def parsed(score: TextScore, layout: Layout = PLAIN) -> dict[str, Any]:
+    [line] = FORMATS["json"].scores([score], layout)
+    assert "\n" not in line
+    value: dict[str, Any] = json.loads(line.encode())
+    return value
 
 
 def events() -> Iterator[str]:
@@ -103,10 +115,10 @@ SAMPLE = Sample(
         ("score.tsv", written("tsv")),
         ("tokens.tsv", written("tsv", tokens=True)),
         ("words.tsv", written("tsv", words=True)),
-        ("total.tsv", FORMATS["tsv"].total(CAT.tally + VALID, DEFINITION)),
+        ("total.tsv", FORMATS["tsv"].total(CAT.tally + VALID, DEFINITION, PLAIN)),
         ("score.jsonl", written("json")),
         ("details.jsonl", written("json", tokens=True, words=True)),
-        ("total.jsonl", FORMATS["json"].total(CAT.tally + VALID, DEFINITION)),
+        ("total.jsonl", FORMATS["json"].total(CAT.tally + VALID, DEFINITION, PLAIN)),
         ("sample.jsonl", iter([json_format.sample(SAMPLE)])),
         ("events.jsonl", events()),
     ],
@@ -116,8 +128,7 @@ def test_formats_are_as_they_were(name: str, lines: Iterator[str]) -> None:
 
 
 def test_json_has_the_fields_of_the_contract() -> None:
-    [line] = FORMATS["json"].record(CAT, 1)
-    value = json.loads(line)
+    value = parsed(CAT)
     assert list(value) == [
         *("logprob", "tokens", "words", "chars", "bytes", "spelled", "perplexity", "token_perplexity"),
         *("perplexity1", "nats_per_char", "bits_per_char", "bits_per_byte", "line", "file", "text"),
@@ -131,31 +142,49 @@ def test_json_has_the_fields_of_the_contract() -> None:
 
 
 def test_what_has_no_value_is_null_or_empty() -> None:
-    [line] = FORMATS["json"].record(EMPTY, 1)
-    value = json.loads(line)
+    value = parsed(EMPTY)
     # exp(800) is beyond a float.
     assert value["perplexity"] is value["perplexity1"] is value["nats_per_char"] is value["file"] is None
-    [header] = FORMATS["tsv"].header()
-    [row] = FORMATS["tsv"].record(EMPTY, 1)
-    cells = dict(zip(header.split("\t"), row.split("\t"), strict=True))
-    assert (cells["perplexity"], cells["perplexity1"], cells["bits_per_byte"]) == ("inf", "", "")
+    row = cells(EMPTY)
+    assert (row["perplexity"], row["perplexity1"], row["bits_per_byte"]) == ("inf", "", "")
 
 
 def test_one_table_cannot_hold_tokens_and_words() -> None:
     with pytest.raises(ConfigError, match="one table"):
-        list(FORMATS["tsv"].header(tokens=True, words=True))
+        list(written("tsv", tokens=True, words=True))
+
+
+@pytest.mark.parametrize(("base", "number"), [("e", math.e), ("2", 2), ("10", 10)])
+def test_logarithms_have_the_base_that_is_asked_for(base: str, number: float) -> None:
+    layout = Layout(tokens=True, words=True, log_base=base)
+    value = parsed(CAT, layout)
+    assert number ** value["logprob"] == pytest.approx(math.exp(-10.5))
+    assert number ** value["token_scores"][1]["logprob"] == pytest.approx(math.exp(-2))
+    assert number ** value["word_scores"][1]["logprob"] == pytest.approx(math.exp(-3.5))
+    # What is no logarithm of a probability stays as it is.
+    assert value["perplexity"] == parsed(CAT)["perplexity"]
+    assert value["word_scores"][1]["surprisal_bits"] == pytest.approx(3.5 / math.log(2))
+    assert number ** float(cells(CAT, Layout(log_base=base))["logprob"]) == pytest.approx(math.exp(-10.5))
+    [_, total] = FORMATS["tsv"].total(CAT.tally, {}, Layout(log_base=base))
+    assert number ** float(total.split("\t")[0]) == pytest.approx(math.exp(-10.5))
+
+
+def test_what_stands_beside_a_text_stays_beside_it() -> None:
+    score = dataclasses.replace(CAT, beside=("7", "a\tb"))
+    layout = Layout(columns=("item", "group"))
+    assert parsed(score, layout)["columns"] == {"item": "7", "group": "a\tb"}
+    assert [cells(score, layout)[name] for name in ("line", "item", "group")] == ["3", "7", "a\\tb"]
+    [_, *rows] = FORMATS["tsv"].scores([score], Layout(tokens=True, columns=("item", "group")))
+    assert all(row.endswith("\t7\ta\\tb") for row in rows)
 
 
 @given(st.text(st.characters(exclude_categories=[])))
 def test_any_text_is_one_cell_and_one_line(text: str) -> None:
     score = TextScore(text=text, tally=EMPTY.tally, file=text)
-    [header] = FORMATS["tsv"].header()
-    [row] = FORMATS["tsv"].record(score, 1)
+    [_, row] = FORMATS["tsv"].scores([score], PLAIN)
     assert len(row.encode().decode().splitlines()) == 1
-    assert len(row.split("\t")) == len(header.split("\t"))
-    [line] = FORMATS["json"].record(score, 1)
-    assert "\n" not in line
-    value = json.loads(line.encode())["text"]
+    assert cells(score)
+    value = parsed(score)["text"]
     assert len(value) == len(text)
     assert all(a == b or b == "\ufffd" for a, b in zip(text, value, strict=True))
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import math
 from collections.abc import Iterator
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from rnncli.text.tokenizers import Tokenizer, train_tokenizer
 from tests.toy import TEXT, FixedEngine, ToyEngine, targets_of, toy_tokenizer, uniform_engine
 
 KINDS: tuple[TokenizerKind, ...] = ("hybrid", "word", "char", "bpe", "byte")
+TOKENIZERS = {kind: toy_tokenizer(kind) for kind in KINDS}
 LINES = [
     *TEXT.splitlines(),
     "",
@@ -274,3 +277,55 @@ def test_empty_lines_can_be_left_out() -> None:
     tokenizer = toy_tokenizer("hybrid")
     scores = scored(tokenizer, ["a", "", "b"], skip_empty=True)
     assert [(score.text, score.line) for score in scores] == [("a", 1), ("b", 3)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(
+    st.sampled_from(["", " ", "the", "the ", "zx qk", "a\nb", "春", "\udce4", "x" * 40]),
+    st.sampled_from(["", " cat", "cat", "s on", "眠 the", "\udce4", "y" * 40, "the cat  "]),
+    st.booleans(),
+)
+@settings(max_examples=40, deadline=None)
+def test_a_line_after_a_prefix_is_the_whole_without_the_prefix(
+    kind: TokenizerKind, prefix: str, text: str, end: bool
+) -> None:
+    tokenizer = TOKENIZERS[kind]
+    scorer = Scorer(ToyEngine(tokenizer.vocab_size), tokenizer)
+    [whole] = scorer.score([Line(prefix + text)], tokens=True)
+    [score] = scorer.score([Line(text, prefix=prefix)], tokens=True, words=True, end=end)
+    own = [t for t in whole.token_scores[:-1] if t.end > len(prefix)] + ([whole.token_scores[-1]] if end else [])
+    assert [(t.token, t.logprob) for t in score.token_scores] == [(t.token, t.logprob) for t in own]
+    assert [t.start for t in score.token_scores] == [max(0, t.start - len(prefix)) for t in own]
+    assert score.tally.logprob == pytest.approx(sum(t.logprob for t in own))
+    assert (score.tally.tokens, score.tally.words, score.tally.chars) == (len(own), len(text.split()), len(text))
+    assert score.tally.ends == int(end)
+    spelled = sum(word.spelled for word in score.word_scores)
+    assert score.tally.spelled == spelled or not text.split()
+    # The same in pieces, as a long line is read.
+    with patch.object(scorer_module, "LONG_LINE", 1):
+        [long] = scorer.score([Line(text, prefix=prefix)], tokens=True, words=True, end=end)
+    assert [t.token for t in long.token_scores] == [t.token for t in score.token_scores]
+    assert [(t.start, t.end) for t in long.token_scores] == [(t.start, t.end) for t in score.token_scores]
+    assert long.tally.logprob == pytest.approx(score.tally.logprob)
+    assert dataclasses.replace(long.tally, logprob=score.tally.logprob) == score.tally
+
+
+def test_an_end_that_does_not_count_is_in_no_denominator() -> None:
+    tokenizer = TOKENIZERS["char"]
+    scorer = Scorer(uniform_engine(tokenizer.vocab_size), tokenizer)
+    one, empty = scorer.score([Line("ab cd"), Line("")], end=False, tokens=True)
+    nats = math.log(tokenizer.vocab_size)
+    assert one.tally.logprob == pytest.approx(-5 * nats)
+    assert one.tally.nats_per_char == pytest.approx(nats)
+    assert one.tally.perplexity == one.tally.perplexity1 == pytest.approx(math.exp(2.5 * nats))
+    assert (empty.tally.logprob, empty.tally.tokens, empty.tally.perplexity) == (0, 0, None)
+    assert empty.token_scores == ()
+    assert (one.tally + empty.tally).lines == 2
+
+
+def test_what_stands_beside_a_line_comes_with_its_score() -> None:
+    tokenizer = TOKENIZERS["char"]
+    scorer = Scorer(ToyEngine(tokenizer.vocab_size), tokenizer)
+    lines = [Line("the", number=i, beside=(str(i),)) for i in range(5)]
+    assert [score.beside for score in scorer.score(lines)] == [(str(i),) for i in range(5)]
+    assert [score.beside for score in scorer.score(lines, context="file")] == [(str(i),) for i in range(5)]
