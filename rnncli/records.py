@@ -104,12 +104,15 @@ class TokenScore:
 
 @dataclass(frozen=True, kw_only=True)
 class WordScore:
-    """One word of the line (text/units.py) with the pieces that overlap it."""
+    """One word of the line (text/units.py) with the pieces that are its own (inference/words.py)."""
 
     word: str
     start: int
     end: int
     logprob: float
+    """Of the word up to its end, given that the one before had ended."""
+    pieces_logprob: float
+    """Of its tokens, the blank before them among them."""
     tokens: int
     spelled: bool
 
