@@ -130,8 +130,8 @@ class TextScore:
     line: int = 1
     """Number of the line in its file, from 1."""
     file: str | None = None
-    beside: tuple[str, ...] = ()
-    """Whatever stood beside the text, as it came."""
+    beside: tuple[str | float | None, ...] = ()
+    """Whatever stands beside the text."""
     token_scores: tuple[TokenScore, ...] = ()
     word_scores: tuple[WordScore, ...] = ()
 
