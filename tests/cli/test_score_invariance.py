@@ -79,7 +79,7 @@ def test_the_order_and_the_company_change_no_bit(model: Path, alone: list[float]
     random.Random(3).shuffle(order)
     half = len(order) // 2
     for name, part in (("a", order[:half]), ("b", order[half:])):
-        (tmp_path / name).write_bytes(b"\n".join(LINES[i] for i in part))
+        (tmp_path / name).write_bytes(b"".join(LINES[i] + b"\n" for i in part))
     found = scores(model, *EXACT, tmp_path / "a", tmp_path / "b")
     assert [record["logprob"] for record in found] == [alone[i] for i in order]
 
