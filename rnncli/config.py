@@ -179,6 +179,13 @@ class SampleConfig:
     )
     seed: int | None = option(None, "Seed; without it a new text each time.", low=0, high=2**63 - 1, panel="Sampling")
     count: int = option(1, "Samples for each prompt.", low=1, panel="Sampling")
+    beam: int = option(
+        0,
+        "Write the likeliest text that a beam of this width finds, without temperature and filters; 0: sample.",
+        low=0,
+        high=1024,
+        panel="Sampling",
+    )
     stop: tuple[str, ...] = option((), "Stop before this text appears; may be given again.", panel="Sampling")
     until: Until = option("auto", "line: stop at the end of the line; text: go on.", panel="Sampling")
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from rnncli.config import SampleConfig, Unit
 from rnncli.errors import ConfigError
+from rnncli.inference.beam import beam_search
 from rnncli.inference.decoding import REPEAT_WINDOW, distribution, draw, uniform
 from rnncli.inference.emission import Emission, Stop
 from rnncli.inference.engine import Engine, Floats, State, select, stack
@@ -84,6 +85,9 @@ class Sampler:
     def stream(self, prompt: str, config: SampleConfig, *, sample: int = 0) -> Iterator[Chunk]:
         """The continuation of a prompt, a chunk a token, each as soon as it is certain."""
         config = _with_seed(config)
+        if config.beam:
+            yield from self._beam(prompt, config)[0].chunks
+            return
         [start] = self.read([prompt])
         row = self._row(prompt, start, config, sample=sample, number=0)
         for _, chunk in self._decode([row], config):
@@ -92,6 +96,10 @@ class Sampler:
     def samples(self, prompts: Sequence[str], config: SampleConfig) -> Iterator[Sample]:
         """``config.count`` samples of each prompt, in order, some rows at a time."""
         config = _with_seed(config)
+        if config.beam:
+            for prompt in prompts:
+                yield from (self._finished(row, config) for row in self._beam(prompt, config))
+            return
         jobs = ((prompt, sample) for prompt in prompts for sample in range(config.count))
         for batch in _batches(jobs, ROWS):
             wanted = list(dict.fromkeys(prompt for prompt, _ in batch))
@@ -104,6 +112,30 @@ class Sampler:
                 row.chunks.append(chunk)
             for row in rows:
                 yield self._finished(row, config)
+
+    def _beam(self, prompt: str, config: SampleConfig) -> list[_Row]:
+        """The likeliest continuations of a prompt, best first; it is read as it is tokenized, without healing."""
+        if config.count > config.beam:
+            hint = "A beam finds no more texts than it is wide."
+            raise ConfigError(f"--count {config.count} is more than --beam {config.beam}", hint=hint)
+        ids = tuple(self.tokenizer.encode(prompt).tolist())
+        logprobs_V, state = self._read((self.tokenizer.newline_id, *ids), self.engine.start(1))
+        start, stops = Position(state, logprobs_V, ids), self._stops(config)
+        found = beam_search(
+            self.engine,
+            state,
+            logprobs_V,
+            width=config.beam,
+            most=config.max_tokens,
+            ends=lambda ids: any(stop.data in self.tokenizer.decode_bytes(ids) for stop in stops),
+            barred=self._barred,
+        )
+        rows = []
+        for number, hypothesis in enumerate(found[: config.count]):
+            row = self._row(prompt, start, config, sample=number, number=number)
+            row.chunks += self._emit(row, hypothesis.ids, hypothesis.logprobs, config.max_tokens)
+            rows.append(row)
+        return rows
 
     def read(self, prompts: Sequence[str]) -> list[Position]:
         """Where each prompt ends, its last piece taken back where more text could change it."""

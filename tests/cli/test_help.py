@@ -9,7 +9,6 @@ from rnncli.config import TRAINING_OPTIONS, SampleConfig, flag_of, options_of
 from tests.cli.conftest import Call
 
 LATER = (
-    "--beam",
     "--pairs",
     "--nbest",
     "kenlm",
