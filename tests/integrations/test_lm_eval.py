@@ -40,7 +40,7 @@ TASKS = {
     "last": """
         output_type: loglikelihood
         doc_to_text: "{{begin}}"
-        doc_to_target: "{{end}}"
+        doc_to_target: " {{end}}"
         metric_list: [{metric: acc}, {metric: perplexity}]""",
     "text": """
         output_type: loglikelihood_rolling
@@ -53,9 +53,15 @@ TASKS = {
         doc_to_target: "{{end}}"
         generation_kwargs: {until: ["."], max_gen_toks: 12}
         metric_list: [{metric: exact_match}]""",
+    "sampling": """
+        output_type: generate_until
+        doc_to_text: "{{begin}}"
+        doc_to_target: "{{end}}"
+        generation_kwargs: {until: ["e", "."], max_gen_toks: 12, do_sample: true, temperature: 0.9}
+        metric_list: [{metric: exact_match}]""",
 }
 DOCS: Sequence[dict[str, Any]] = (
-    {"begin": "Anna saw the", "right": 0, "end": " moon", "text": "Anna saw the moon and the wind saw Anna."},
+    {"begin": "Anna saw the", "right": 0, "end": "moon", "text": "Anna saw the moon and the wind saw Anna."},
     {"begin": "Bob heard\nthe cat saw the", "right": 1, "end": "river", "text": "the wind heard Bob\nthe sea"},
     {"begin": "the cat knew the ", "right": 2, "end": "zebra", "text": "\u6625\u7720\u4e0d\u89ba\u6653 moon\r\n"},
 )
@@ -100,17 +106,19 @@ def test_multiple_choice(tasks: Path) -> None:
     wanted = [model.score(choices, prefix=doc["begin"], end=False, tokens=True) for doc in DOCS]
     assert [a[0] for a in answers] == pytest.approx([s.tally.logprob for scores in wanted for s in scores])
     assert [bool(a[1]) for a in answers] == [all(t.rank == 1 for t in s.token_scores) for w in wanted for s in w]
-    right = [np.argmax([s.tally.logprob for s in scores]) == doc["right"] for scores, doc in zip(wanted, DOCS)]
+    right = [
+        np.argmax([s.tally.logprob for s in scores]) == doc["right"] for scores, doc in zip(wanted, DOCS, strict=True)
+    ]
     assert results["acc,none"] == pytest.approx(np.mean(right))
 
 
 def test_loglikelihood(tasks: Path) -> None:
     results, answers = evaluated(tasks, "last")
-    model = load("tiny")
-    wanted = [
-        model.score([" " + doc["end"].strip()], prefix=doc["begin"], end=False, tokens=True)[0] for doc in DOCS[:2]
-    ]
-    assert [a[0] for a in answers[:2]] == pytest.approx([s.tally.logprob for s in wanted])
+    wanted = load("tiny").score(
+        [" " + doc["end"] for doc in DOCS], prefix=[doc["begin"] for doc in DOCS], end=False, tokens=True
+    )
+    assert [a[0] for a in answers] == pytest.approx([s.tally.logprob for s in wanted])
+    assert [bool(a[1]) for a in answers] == [all(t.rank == 1 for t in s.token_scores) for s in wanted]
     assert results["perplexity,none"] == pytest.approx(math.exp(-sum(a[0] for a in answers) / len(answers)))
     assert results["acc,none"] == pytest.approx(np.mean([bool(a[1]) for a in answers]))
 
@@ -133,13 +141,15 @@ def test_rolling_is_what_score_says_in_total(tasks: Path, context: str) -> None:
 
 
 def test_generation(tasks: Path) -> None:
-    _, answers = evaluated(tasks, "writing")
     model = load("tiny")
-    assert answers == [
-        model.sample(doc["begin"], temperature=0, max_tokens=12, stop=(".",)).text
-        for doc in DOCS
-    ]
-    assert any(answers)
+    _, answers = evaluated(tasks, "writing")
+    greedy: dict[str, Any] = {"temperature": 0, "max_tokens": 12, "stop": (".",)}
+    assert answers == [model.sample(doc["begin"], **greedy).text for doc in DOCS]
+    _, answers = evaluated(tasks, "sampling", seed=4)
+    sampled: dict[str, Any] = {"temperature": 0.9, "max_tokens": 12, "seed": 4, "stop": ("e", ".")}
+    samples = [model.sample(doc["begin"], **sampled) for doc in DOCS]
+    assert answers == [sample.text for sample in samples]
+    assert "stop" in {sample.stopped for sample in samples}
 
 
 def test_its_command(tasks: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -264,7 +274,7 @@ def test_what_is_likely_after_a_context(first: str, second: str) -> None:
     from rnncli.integrations.lm_eval import RnncliLM
 
     tokenizer = TOKENIZERS["byte"]
-    model = object.__new__(RnncliLM)
+    model: Any = object.__new__(RnncliLM)
     super(RnncliLM, model).__init__()
     model.model = SimpleNamespace(scorer=Scorer(ToyEngine(tokenizer.vocab_size), tokenizer))
     pairs = [asked("", first), asked(first, second), asked("", first + second)]

@@ -40,6 +40,8 @@ logger = logging.getLogger(__name__)
 
 MAX_TOKENS = 256
 """Of a continuation, where the task does not say: as the harness's other models have it."""
+UNASKED = "cuda:0"
+"""The device that the harness's command asks for where the user did not."""
 LENGTHS = ("max_gen_toks", "max_new_tokens", "max_tokens")
 FILTERS = ("top_k", "top_p", "min_p")
 
@@ -48,7 +50,8 @@ FILTERS = ("top_k", "top_p", "min_p")
 class RnncliLM(LM):
     """``--model_args model=NAME``; also context=line|file, end, engine, threads and seed.
 
-    Batch sizes are the scorer's own business: no score depends on them, so those of the harness are left alone.
+    Batch sizes are the scorer's own business: no score depends on them, so those of the harness are left alone. Of
+    ``--device`` cpu, cuda and mps are taken; what the harness says unasked, cuda:0, is auto.
     """
 
     def __init__(
@@ -69,7 +72,7 @@ class RnncliLM(LM):
         self.end = _one_of("end", end, (True, False))
         self.seed = seed
         runs = _one_of("engine", engine, get_args(EngineName))
-        where = _one_of("device", "auto" if device is None else device.removesuffix(":0"), get_args(Device))
+        where = _one_of("device", "auto" if device in (None, UNASKED) else device, get_args(Device))
         try:
             self.model = load(None if model is None else str(model), device=where, engine=runs, threads=threads)
         except RnncliError as error:
