@@ -7,6 +7,7 @@ import json
 import math
 import re
 import runpy
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,7 +26,7 @@ from rnncli.errors import ConfigError, ModelError
 from rnncli.inference.plan import Line
 from rnncli.inference.sampler import Sampler
 from rnncli.inference.scorer import Scorer
-from tests.cli.conftest import run_here
+from tests.cli.conftest import clean_env, run_here
 from tests.toy import FixedEngine, ToyEngine, toy_tokenizer
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the hosts' own
@@ -169,6 +170,17 @@ def test_its_command(tasks: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytes
     wanted = -sum(score.tally.logprob for score in logprobs) / size / math.log(2)
     [cells] = [row.split("|") for row in shown.splitlines() if "bits_per_byte" in row]
     assert f"{wanted:.4f}" in [cell.strip() for cell in cells]
+
+
+def test_the_models_of_the_harness_stay_there(library: Path) -> None:
+    """Whichever of the two is imported first."""
+    code = """
+import rnncli.integrations.lm_eval
+from lm_eval.api.registry import get_model
+print(get_model("dummy").__name__, get_model("rnncli").__name__)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=clean_env())
+    assert done.stdout == "DummyLM RnncliLM\n"
 
 
 def test_releases_that_look_for_entry_points_find_it() -> None:
