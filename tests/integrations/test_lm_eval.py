@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnncli.api import load
-from rnncli.choices import Context
+from rnncli.choices import Context, Unit
 from rnncli.config import SampleConfig
 from rnncli.errors import ConfigError, ModelError
 from rnncli.inference.plan import Line
@@ -209,12 +209,12 @@ def asked(*arguments: Any) -> Any:
 def harness(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """A model for the harness over an engine and a tokenizer."""
 
-    def make(engine: ToyEngine, tokenizer: Any, **given: Any) -> Any:
+    def make(engine: ToyEngine, tokenizer: Any, *, unit: Unit = "stream", **given: Any) -> Any:
         import rnncli.integrations.lm_eval as module
 
         model = SimpleNamespace(
             scorer=Scorer(engine, tokenizer),
-            sampler=Sampler(engine, tokenizer, "stream"),
+            sampler=Sampler(engine, tokenizer, unit),
             definition={"engine": "toy"},
             name="toy",
         )
@@ -336,6 +336,19 @@ def test_repeated_contexts(harness: Ask) -> None:
     assert len(set(the)) == 3
     assert [again[5], again[2], again[0]] == the
     assert model.generate_until([asked("c", sampled)], disable_tqdm=True) == [found[4]]
+
+
+def test_a_model_of_lines_stops_at_an_end_too(harness: Ask) -> None:
+    tokenizer = TOKENIZERS["char"]
+    size = tokenizer.vocab_size
+    table = np.full((size, size), 0.8 / (size - 1))
+    table[:, tokenizer.newline_id] = 0.2
+    engine = FixedEngine(table)
+    request = [asked(context, {"max_gen_toks": 40, "do_sample": True}) for context in ("the", "a", "cat")]
+    stream = harness(engine, tokenizer).generate_until(request, disable_tqdm=True)
+    lines = harness(engine, tokenizer, unit="lines").generate_until(request, disable_tqdm=True)
+    assert any("\n" in text for text in stream)
+    assert lines == [text.partition("\n")[0] for text in stream]
 
 
 @pytest.mark.parametrize(
