@@ -104,12 +104,15 @@ class TokenScore:
 
 @dataclass(frozen=True, kw_only=True)
 class WordScore:
-    """One word of the line (text/units.py) with the pieces that overlap it."""
+    """One word of the line (text/units.py) with the pieces that are its own (inference/words.py)."""
 
     word: str
     start: int
     end: int
     logprob: float
+    """Of the word up to its end, given that the one before had ended."""
+    pieces_logprob: float
+    """Of its tokens, the blank before them among them."""
     tokens: int
     spelled: bool
 
@@ -127,8 +130,8 @@ class TextScore:
     line: int = 1
     """Number of the line in its file, from 1."""
     file: str | None = None
-    beside: tuple[str, ...] = ()
-    """Whatever stood beside the text, as it came."""
+    beside: tuple[str | float | None, ...] = ()
+    """Whatever stands beside the text."""
     token_scores: tuple[TokenScore, ...] = ()
     word_scores: tuple[WordScore, ...] = ()
 

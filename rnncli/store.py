@@ -31,6 +31,8 @@ from rnncli.text.tokenizers.base import Tokenizer
 
 FORMAT = 2
 """1: weights in float32. 2: in fewer bits."""
+GRAPH_VERSION = "rnncli graph 2"
+"""Stands in the graph's file. 2: with the mass of a group of tokens."""
 CONFIG, TOKENIZER, WEIGHTS, GRAPH, CARD, TRAINING = (
     "config.json", "tokenizer.json", "model.safetensors", "model.onnx", "README.md", "training",
 )  # fmt: skip
@@ -69,8 +71,10 @@ class Stored:
 
     @property
     def has_graph(self) -> bool:
-        """Whether there is a graph that config.json vouches for. Any other is not looked at."""
-        return GRAPH in self.config["fingerprints"] and (self.folder / GRAPH).exists()
+        """Whether there is a graph that config.json vouches for, of this version. Any other is not looked at."""
+        path = self.folder / GRAPH
+        vouched = GRAPH in self.config["fingerprints"] and path.exists()
+        return vouched and GRAPH_VERSION.encode() in path.read_bytes()
 
     @property
     def unit(self) -> Unit:

@@ -106,11 +106,13 @@ def uniform_engine(vocab_size: int) -> FixedEngine:
 
 
 def describe(logprobs_BTV: NDArray[np.float64], targets: Targets) -> Prediction:
-    """Log-probability, rank and entropy of each target."""
+    """Log-probability, rank and entropy of each target, and the group's mass there."""
     all_MV = logprobs_BTV.reshape(-1, logprobs_BTV.shape[-1])[targets.places_P][targets.rows_M]
     mine_M1 = np.take_along_axis(all_MV, targets.ids_M[:, None], axis=-1)
     terms: Any = np.exp(all_MV) * np.where(np.isfinite(all_MV), all_MV, 0)
-    return Prediction(mine_M1[:, 0], 1 + (all_MV > mine_M1).sum(axis=-1), -terms.sum(axis=-1))
+    group = np.zeros(all_MV.shape[-1]) if targets.group_V is None else targets.group_V
+    mass = np.log(np.clip((np.exp(all_MV) * group).sum(axis=-1), np.finfo(np.float32).tiny, 1))
+    return Prediction(mine_M1[:, 0], 1 + (all_MV > mine_M1).sum(axis=-1), -terms.sum(axis=-1), mass)
 
 
 def targets_of(targets_BT: Ids, lengths_B: Ids) -> Targets:

@@ -101,7 +101,7 @@ class Model:
         """-log P of each word of each text: (words,) for each; or of each token, the line's end the last: (tokens,).
 
         In bits; with another ``base``, such as math.e or 10, in its units. A word is a piece between whitespace,
-        punctuation attached; its surprisal is that of its tokens together, the blank before it included.
+        punctuation attached; its surprisal is that of its tokens and of its end (rnncli score --explain).
         """
         import numpy as np
 

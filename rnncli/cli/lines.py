@@ -5,13 +5,14 @@ from __future__ import annotations
 import codecs
 import os
 import select
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rnncli.cli.terminal import check_stdin, flush, say, say_waiting
 from rnncli.errors import ConfigError, CorpusError
 
 if TYPE_CHECKING:
+    from rnncli.inference.plan import Line
     from rnncli.text.sources import Source
 
 STDIN = "-"
@@ -21,12 +22,22 @@ READ = 1 << 16
 class Lines:
     """A source of lines for the scorer. ``invalid`` counts those that were not in the encoding."""
 
-    def __init__(self, files: Sequence[str], *, encoding: str, strict: bool, quiet: bool) -> None:
+    def __init__(
+        self,
+        files: Sequence[str],
+        *,
+        encoding: str,
+        strict: bool,
+        quiet: bool,
+        before: Callable[[Line, bytes], Line | None] | None = None,
+    ) -> None:
         self.files = files or (STDIN,)
         self.encoding = encoding
         self.strict = strict
         self.quiet = quiet
         self.invalid = 0
+        self._before = before
+        """Makes of a line and its bytes, end included, the line that is scored, or none."""
         self._found = [self._find(file) for file in self.files]
 
     def _find(self, file: str) -> list[Source] | None:
@@ -40,7 +51,7 @@ class Lines:
     def __iter__(self) -> Iterator[Any]:
         """``Line`` records, and FLUSH where nothing more is waiting."""
         from rnncli.inference.plan import FLUSH, Line
-        from rnncli.text.read import check_encoding, decode_line
+        from rnncli.text.read import check_encoding, decode_line, trim
 
         if check_encoding(self.encoding).startswith(("utf-16", "utf-32")):
             raise ConfigError(f"lines cannot be told apart in {self.encoding}", hint="Convert the text to UTF-8.")
@@ -51,7 +62,7 @@ class Lines:
                 flush()  # the scorer is back for more, so all rows so far were written
                 continue
             last, number = document, number + 1 if document == last else 1
-            text, valid = decode_line(data, self.encoding)
+            text, valid = decode_line(trim(data, first=number == 1), self.encoding)
             if not valid:
                 self.invalid += 1
                 if self.strict:
@@ -60,11 +71,15 @@ class Lines:
                         f"{file}, line {number} is not {self.encoding.upper()}",
                         hint="Say --encoding NAME, or leave --strict out to score it by its bytes.",
                     )
-            yield Line(text, file, number, document)
+            line: Line | None = Line(text, file, number, document)
+            if self._before is not None and line is not None:
+                line = self._before(line, data)
+            if line is not None:
+                yield line
 
     def _raw(self) -> Iterator[tuple[int, str, bytes | None]]:
-        """Documents by number from 1, their names and their lines as bytes; None where nothing is waiting."""
-        from rnncli.text.read import find_sources, iter_lines
+        """Documents by number from 1, their names and their lines, ends included; None where nothing is waiting."""
+        from rnncli.text.read import find_sources, raw_lines
 
         document = 0
         for file, found in zip(self.files, self._found, strict=True):
@@ -75,7 +90,7 @@ class Lines:
                 continue
             for source in find_sources([file]) if found is None else found:
                 document += 1
-                yield from ((document, source.name, line) for line in iter_lines(source))
+                yield from ((document, source.name, line) for line in raw_lines(source))
 
     def warn(self) -> None:
         """Say once, at the end, how many lines were not in the encoding."""
@@ -85,7 +100,7 @@ class Lines:
 
 
 def _stdin_lines() -> Iterator[bytes | None]:
-    """Lines of stdin without their ends, each as soon as it is there; None before a wait."""
+    """Lines of stdin with their ends, each as soon as it is there; None before a wait."""
     fd = check_stdin().fileno()
     first, pieces = True, list[bytes]()
     while True:
@@ -96,13 +111,13 @@ def _stdin_lines() -> Iterator[bytes | None]:
             break
         *lines, rest = data.split(b"\n")
         for line in lines:
-            yield _trimmed(b"".join([*pieces, line]), first)
+            yield b"".join([*pieces, line, b"\n"])
             first, pieces = False, []
         if rest:
             pieces.append(rest)
     last = b"".join(pieces)
     if last and not (first and last == codecs.BOM_UTF8):
-        yield _trimmed(last, first)
+        yield last
 
 
 def _is_waiting(fd: int) -> bool:
@@ -111,8 +126,3 @@ def _is_waiting(fd: int) -> bool:
         return bool(select.select([fd], [], [], 0)[0])
     except (OSError, ValueError):
         return False
-
-
-def _trimmed(line: bytes, first: bool) -> bytes:
-    """The line without the rest of its end, and without the mark that may open a file."""
-    return (line.removeprefix(codecs.BOM_UTF8) if first else line).removesuffix(b"\r")

@@ -7,6 +7,8 @@ from typing import Any
 
 from rnncli.cli.columns import aligned, width
 from rnncli.cli.terminal import one_line, paint
+from rnncli.formats.fields import in_base
+from rnncli.formats.layout import Layout
 from rnncli.records import LN2, Tally, TextScore, TokenScore
 
 COLUMNS = ("bits/byte", "perplexity", "logprob")
@@ -15,27 +17,33 @@ TINTS = ((2.0, 28), (5.0, 64), (8.0, 136), (11.0, 166), (float("inf"), 160))
 """Below so many bits of surprise, this colour of the 256: green to red."""
 
 
-def table(scores: Iterator[TextScore], *, tokens: bool, words: bool, color: bool) -> Iterator[str]:
+def table(scores: Iterator[TextScore], layout: Layout, *, color: bool) -> Iterator[str]:
     """Text of a table as the scores come: a header, a line for each line, its tokens or words below it."""
-    head = "  ".join(f"{name:>10}" for name in COLUMNS) + "  text"
+    names = (*COLUMNS, *map(one_line, layout.columns))
+    widths = [max(10, width(name)) for name in names]
+    head = "  ".join(_right(name, size) for name, size in zip(names, widths, strict=True)) + "  text"
     for number, score in enumerate(scores):
         if number == 0:
             yield paint(head, 1, on=color) + "\n"
-        yield _line(score, color)
-        if tokens:
+        cells = zip(_cells(score, layout), widths, strict=True)
+        yield "  ".join(_right(cell, size) for cell, size in cells) + f"  {_tinted(score, color)}\n"
+        if layout.tokens:
             yield _tokens(score, color)
-        if words:
+        if layout.words:
             yield _words(score, color)
 
 
-def _line(score: TextScore, color: bool) -> str:
+def _right(text: str, size: int) -> str:
+    return " " * (size - width(text)) + text
+
+
+def _cells(score: TextScore, layout: Layout) -> Iterator[str]:
     tally = score.tally
-    figures = (
-        _figure(tally.bits_per_byte, ".3f"),
-        _figure(tally.perplexity, ".4g"),
-        _figure(tally.logprob, ".2f"),
-    )
-    return "  ".join(f"{figure:>10}" for figure in figures) + f"  {_tinted(score, color)}\n"
+    yield _figure(tally.bits_per_byte, ".3f")
+    yield _figure(tally.perplexity, ".4g")
+    yield f"{in_base(tally.logprob, layout.log_base):.2f}"
+    for cell in score.beside:
+        yield one_line(cell) if isinstance(cell, str) else _figure(cell, ".4g")
 
 
 def _figure(value: float | None, form: str) -> str:
@@ -95,10 +103,10 @@ def _words(score: TextScore, color: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
-def total_table(tally: Tally, definition: Mapping[str, Any], *, color: bool) -> str:
+def total_table(tally: Tally, definition: Mapping[str, Any], layout: Layout, *, color: bool) -> str:
     """One figure a line, and what it means."""
     figures = {
-        "logprob": f"{tally.logprob:.3f}",
+        "logprob": f"{in_base(tally.logprob, layout.log_base):.3f}",
         **{key: str(getattr(tally, key)) for key in ("lines", "tokens", "words", "chars", "bytes", "spelled")},
         **{key: _figure(getattr(tally, key), ".5g") for key in FIGURES},
         **{f"definition: {key}": str(value) for key, value in definition.items()},

@@ -67,6 +67,7 @@ def _word(word: WordScore, layout: Layout) -> dict[str, Any]:
         "end": word.end,
         "logprob": in_base(word.logprob, layout.log_base),
         "surprisal_bits": word.surprisal_bits,
+        "pieces_logprob": in_base(word.pieces_logprob, layout.log_base),
         "tokens": word.tokens,
         "spelled": word.spelled,
     }

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal, TypeAlias
 
 from rnncli.errors import ConfigError
 from rnncli.formats.fields import figures
-from rnncli.formats.tsv import TOKEN_COLUMNS, WORD_COLUMNS, token_rows, word_rows
+from rnncli.formats.tsv import TOKEN_COLUMNS, WORD_COLUMNS, Cell, token_rows, word_rows
 from rnncli.records import TextScore
 
 Of: TypeAlias = Literal["texts", "tokens", "words"]
+PIECES: dict[str, tuple[Sequence[str], Callable[[int, TextScore, str], Iterator[tuple[Cell, ...]]]]] = {
+    "tokens": (TOKEN_COLUMNS, token_rows),
+    "words": (WORD_COLUMNS, word_rows),
+}
 
 
 def rows(scores: Iterable[TextScore], of: Of = "texts") -> list[dict[str, Any]]:
@@ -18,17 +22,13 @@ def rows(scores: Iterable[TextScore], of: Of = "texts") -> list[dict[str, Any]]:
 
     ``texts``: logprob (nats), tokens, words, chars, bytes, perplexity, bits_per_byte and so on, line, file, text.
     ``tokens``, ``words``: sentence_id and token_id (from 1), token, surprisal (bits), start, end (code points), logprob
-    (nats), then rank (1 is the likeliest) and entropy (nats), or tokens and spelled.
+    (nats), then rank (1 is the likeliest) and entropy (nats), or tokens, spelled and pieces_logprob (nats).
     """
-    match of:
-        case "texts":
-            return [_text(score) for score in scores]
-        case "tokens":
-            names, expand = TOKEN_COLUMNS, token_rows
-        case "words":
-            names, expand = WORD_COLUMNS, word_rows
-        case _:
-            raise ConfigError(f"rows are of texts, tokens or words; got {of}")
+    if of == "texts":
+        return [_text(score) for score in scores]
+    if of not in PIECES:
+        raise ConfigError(f"rows are of texts, tokens or words; got {of}")
+    names, expand = PIECES[of]
     return [
         dict(zip(names, row, strict=True))
         for number, score in enumerate(_checked(scores, of), start=1)

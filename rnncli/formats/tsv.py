@@ -41,6 +41,7 @@ WORD_COLUMNS = (
     "logprob",
     "tokens",
     "spelled",
+    "pieces_logprob",
 )
 
 Cell: TypeAlias = str | float | int | None
@@ -100,8 +101,8 @@ def token_rows(number: int, score: TextScore, base: str) -> Iterator[tuple[Cell,
 
 def word_rows(number: int, score: TextScore, base: str) -> Iterator[tuple[Cell, ...]]:
     for i, w in enumerate(score.word_scores, start=1):
-        logprob = in_base(w.logprob, base)
-        yield number, i, w.word, w.surprisal_bits, w.start, w.end, logprob, w.tokens, w.spelled
+        logprob, pieces = in_base(w.logprob, base), in_base(w.pieces_logprob, base)
+        yield number, i, w.word, w.surprisal_bits, w.start, w.end, logprob, w.tokens, w.spelled, pieces
 
 
 def total(tally: Tally, definition: Mapping[str, Any], layout: Layout) -> Iterator[str]:

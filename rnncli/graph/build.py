@@ -15,6 +15,7 @@ from rnncli.graph.nodes import Nodes
 from rnncli.graph.products import CONTRIB, Products
 from rnncli.precision import FEATURES, is_projected, layer_source
 from rnncli.spec import CELLS, state_width
+from rnncli.store import GRAPH_VERSION
 
 OPSET, IR_VERSION = 18, 9
 """Of ONNX 1.14 (2023): every ONNX Runtime since 1.15 reads it."""
@@ -115,6 +116,7 @@ class _Builder:
             _value("rows_M", TensorProto.INT64, "M"),
             _value("targets_M", TensorProto.INT64, "M"),
             _value("details", TensorProto.BOOL),
+            _value("group_V", TensorProto.FLOAT, model.vocab_size),
         ]
         x = nodes.add("Gather", self._flat(self.last, self.width), "places_P", axis=0)
         source = layer_source(model.layers - 1)
@@ -125,16 +127,17 @@ class _Builder:
         full = nodes.name(nodes.add("LogSoftmax", logits, axis=-1), "logprobs_PV")
         pairs = [nodes.add("Unsqueeze", part, nodes.constant([1])) for part in ("rows_M", "targets_M")]
         nodes.name(nodes.add("GatherND", full, nodes.add("Concat", *pairs, axis=1)), "logprob_M")
-        rank, entropy = nodes.add_many(
-            "If", ["details"], 2, then_branch=_details(full, "logprob_M"), else_branch=_no_details()
+        details = nodes.add_many(
+            "If", ["details"], 3, then_branch=_details(full, "logprob_M"), else_branch=_no_details()
         )
-        nodes.name(rank, "rank_M")
-        nodes.name(entropy, "entropy_P")
+        for value, name in zip(details, ("rank_M", "entropy_P", "mass_P"), strict=True):
+            nodes.name(value, name)
         self.outputs += [
             _value("logprobs_PV", TensorProto.FLOAT, "P", model.vocab_size),
             _value("logprob_M", TensorProto.FLOAT, "M"),
             _value("rank_M", TensorProto.INT64, None),
             _value("entropy_P", TensorProto.FLOAT, None),
+            _value("mass_P", TensorProto.FLOAT, None),
         ]
 
     def serialized(self) -> bytes:
@@ -142,7 +145,7 @@ class _Builder:
             self.nodes.nodes, "rnncli", self.inputs, self.outputs, list(self.nodes.initializers.values())
         )
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIB, 1)]
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="rnncli")
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name=GRAPH_VERSION)
         return bytes(model.SerializeToString(deterministic=True))
 
     def _state_size(self, state: str) -> int:
@@ -163,7 +166,7 @@ def _value(name: str, element: int, *shape: str | int | None) -> onnx.ValueInfoP
 
 
 def _details(full: str, logprob: str) -> onnx.GraphProto:
-    """Ranks of the targets, 1 the likeliest, and entropies in nats of the predictions."""
+    """Ranks of the targets, 1 the likeliest; entropies in nats of the predictions, and the group's mass in each."""
     nodes = Nodes("details/")
     mine = nodes.add("Unsqueeze", logprob, nodes.constant([1]))
     rows = nodes.add("Gather", full, "rows_M", axis=0)
@@ -173,15 +176,26 @@ def _details(full: str, logprob: str) -> onnx.GraphProto:
     nodes.name(rank, "details/rank")
     # p log p of a token that cannot come is 0, not 0 times infinity.
     finite = nodes.add("Max", full, nodes.constant(np.finfo(np.float32).min, np.float32))
-    terms = nodes.add("Mul", nodes.add("Exp", full), finite)
+    chances = nodes.add("Exp", full)
+    terms = nodes.add("Mul", chances, finite)
     nodes.name(nodes.add("Neg", nodes.add("ReduceSum", terms, nodes.constant([1]), keepdims=0)), "details/entropy")
-    outputs = [_value("details/rank", TensorProto.INT64, "M"), _value("details/entropy", TensorProto.FLOAT, "P")]
+    # Summed row by row and not as a product: that may round by the company a row is in.
+    mass = nodes.add("ReduceSum", nodes.add("Mul", chances, "group_V"), nodes.constant([1]), keepdims=0)
+    least, most = (nodes.constant(bound, np.float32) for bound in (np.finfo(np.float32).tiny, 1))
+    nodes.name(nodes.add("Log", nodes.add("Clip", mass, least, most)), "details/mass")
+    outputs = [
+        _value("details/rank", TensorProto.INT64, "M"),
+        _value("details/entropy", TensorProto.FLOAT, "P"),
+        _value("details/mass", TensorProto.FLOAT, "P"),
+    ]
     return helper.make_graph(nodes.nodes, "details", [], outputs, list(nodes.initializers.values()))
 
 
 def _no_details() -> onnx.GraphProto:
     nodes = Nodes("none/")
     nodes.copy(nodes.constant(np.zeros(0)), "none/rank")
-    nodes.copy(nodes.constant(np.zeros(0), np.float32), "none/entropy")
-    outputs = [_value("none/rank", TensorProto.INT64, 0), _value("none/entropy", TensorProto.FLOAT, 0)]
+    outputs = [_value("none/rank", TensorProto.INT64, 0)]
+    for name in ("none/entropy", "none/mass"):
+        nodes.copy(nodes.constant(np.zeros(0), np.float32), name)
+        outputs.append(_value(name, TensorProto.FLOAT, 0))
     return helper.make_graph(nodes.nodes, "none", [], outputs, list(nodes.initializers.values()))

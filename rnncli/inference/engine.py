@@ -32,18 +32,22 @@ class Targets(NamedTuple):
     places_P: Ids
     rows_M: Ids
     ids_M: Ids
+    group_V: Floats | None = None
+    """For 'details': 1 for each token of a group whose probability is wanted too, 0 for all others."""
 
 
 class Prediction(NamedTuple):
     """What ``advance`` found, normalised over the vocabulary.
 
     ``logprob``: (M,) of the targets for 'targets' and 'details'; (B, V) after each row's last real token for 'last'.
-    ``rank`` and ``entropy``, (M,): for 'details' only; rank 1 is the likeliest, entropy is in nats.
+    ``rank``, ``entropy`` and ``mass``, (M,): for 'details' only; rank 1 is the likeliest, entropy is in nats, mass is
+    the logarithm of the probability that the group of ``Targets`` has there, of nothing without one.
     """
 
     logprob: Floats
     rank: Ids | None = None
     entropy: Floats | None = None
+    mass: Floats | None = None
 
 
 class Engine(Protocol):

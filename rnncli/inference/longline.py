@@ -10,8 +10,9 @@ from rnncli.inference.words import spelled_words
 from rnncli.text.tokenizers.base import Encoding
 from rnncli.text.units import stand_in, word_spans
 
-NO_TOKENS = Encoding(*(np.zeros(0, np.int64) for _ in range(3)), np.zeros(0, np.bool_))
-NOTHING = Reading(np.zeros(0, np.float32), np.zeros(0, np.int64), np.zeros(0, np.float32))
+NO_IDS = np.zeros(0, np.int64)
+NO_TOKENS = Encoding(NO_IDS, NO_IDS, NO_IDS, np.zeros(0, np.bool_))
+NOTHING = Reading(np.zeros(0, np.float32), np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, np.float32))
 """Of no token."""
 
 

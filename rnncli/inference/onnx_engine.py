@@ -48,6 +48,7 @@ class OnnxEngine:
         self.vocab_size = stored.model.vocab_size
         self.definition = {"engine": "onnx", "weights": stored.precision}
         self.cells = min(max(LOGITS // self.vocab_size, FEW_CELLS), MANY_CELLS)
+        self._nothing = np.zeros(self.vocab_size, np.float32)
         self._threads = threads
         self._folder, self._stamp = stored.folder, stored.stamp
         self._place = stored.folder.absolute()  # sessions are opened when they are needed, wherever we are by then
@@ -87,7 +88,9 @@ class OnnxEngine:
         rows, steps = ids_BT.shape
         ends_B = (lengths_B - 1) * rows + np.arange(rows)
         feed = {name: array for (name, _), array in zip(self._states, state, strict=True)}
-        feed |= {"ids_TB": ids_BT.T, "ends_B": ends_B, "details": DETAILS if want == "details" else NO_DETAILS}
+        group = self._nothing if targets is None or targets.group_V is None else targets.group_V
+        feed |= {"ids_TB": ids_BT.T, "ends_B": ends_B, "group_V": group}
+        feed |= {"details": DETAILS if want == "details" else NO_DETAILS}
         if want == "last":
             feed |= {"places_P": ends_B, "rows_M": NO_IDS, "targets_M": NO_IDS}
             wanted = ["logprobs_PV"]
@@ -95,7 +98,7 @@ class OnnxEngine:
             assert targets is not None
             places = targets.places_P if steps == 1 else targets.places_P % steps * rows + targets.places_P // steps
             feed |= {"places_P": places, "rows_M": targets.rows_M, "targets_M": targets.ids_M}
-            wanted = ["logprob_M"] if want == "targets" else ["logprob_M", "rank_M", "entropy_P"]
+            wanted = ["logprob_M"] if want == "targets" else ["logprob_M", "rank_M", "entropy_P", "mass_P"]
         try:
             found = session.run([*wanted, *self._after], feed)
         except Exception as error:  # the library's own classes have no common one
@@ -104,7 +107,7 @@ class OnnxEngine:
         if want != "details":
             return Prediction(found[0]), after
         assert targets is not None
-        return Prediction(found[0], found[1], found[2][targets.rows_M]), after
+        return Prediction(found[0], found[1], found[2][targets.rows_M], found[3][targets.rows_M]), after
 
     def session(self, threads: int) -> onnxruntime.InferenceSession:
         """An open session whose runs use so many threads."""

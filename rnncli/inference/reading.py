@@ -11,32 +11,36 @@ from rnncli.inference.engine import Engine, Floats, Ids, State, Targets
 
 
 class Reading(NamedTuple):
-    """What the model thought of each token of one row; ranks and entropies if they were asked for."""
+    """What the model thought of each token of one row; ranks, entropies and a group's masses if they were asked for.
+
+    ``masses``: of the group of ``Targets``, where each token was predicted.
+    """
 
     logprobs: Floats
     ranks: Ids | None = None
     entropies: Floats | None = None
+    masses: Floats | None = None
 
     def part(self, start: int, end: int) -> Reading:
         """Of the tokens from ``start`` to ``end``."""
-        cut = slice(start, end)
-        ranks = None if self.ranks is None else self.ranks[cut]
-        return Reading(self.logprobs[cut], ranks, None if self.entropies is None else self.entropies[cut])
+        return Reading(*(None if array is None else array[start:end] for array in self))  # type: ignore[arg-type]
 
 
 def join(readings: Sequence[Reading]) -> Reading:
     """One reading of all their tokens, one after the other."""
-    ranks = [r.ranks for r in readings if r.ranks is not None]
-    entropies = [r.entropies for r in readings if r.entropies is not None]
-    return Reading(
-        np.concatenate([r.logprobs for r in readings]),
-        np.concatenate(ranks) if ranks else None,
-        np.concatenate(entropies) if entropies else None,
-    )
+    there = ([array for array in arrays if array is not None] for arrays in zip(*readings, strict=True))
+    return Reading(*(np.concatenate(arrays) if arrays else None for arrays in there))  # type: ignore[arg-type]
 
 
 def read(
-    engine: Engine, row: Ids, *, previous: int, state: State, want: Literal["targets", "details"], chunk: int
+    engine: Engine,
+    row: Ids,
+    *,
+    previous: int,
+    state: State,
+    want: Literal["targets", "details"],
+    chunk: int,
+    group_V: Floats | None = None,
 ) -> tuple[Reading, State]:
     """The reading of one row of tokens after ``previous``, and the state there.
 
@@ -48,8 +52,8 @@ def read(
         ids, wanted = reads[begin : begin + chunk], row[begin : begin + chunk]
         places = np.arange(len(ids))
         found, state = engine.advance(
-            ids[None], np.array([len(ids)]), state, want=want, targets=Targets(places, places, wanted)
+            ids[None], np.array([len(ids)]), state, want=want, targets=Targets(places, places, wanted, group_V)
         )
         # Rounding can leave a certain token a hair above 0.
-        parts.append(Reading(np.minimum(found.logprob, 0), found.rank, found.entropy))
+        parts.append(Reading(np.minimum(found.logprob, 0), found.rank, found.entropy, found.mass))
     return join(parts), state

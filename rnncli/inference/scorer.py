@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from rnncli.config import Context
-from rnncli.inference.engine import Engine, Ids, State
+from rnncli.inference.engine import Engine, Floats, Ids, State
 from rnncli.inference.longline import NOTHING, LongLine
 from rnncli.inference.parallel import in_order
 from rnncli.inference.plan import FLUSH, WINDOW_LINES, Flush, Line, windows
@@ -26,8 +26,8 @@ from rnncli.inference.prefix import after_prefix
 from rnncli.inference.reading import Reading, read
 from rnncli.inference.recent import Asked, Recent
 from rnncli.inference.sharing import read_rows
-from rnncli.inference.words import spelled_words, word_scores
-from rnncli.records import Tally, TextScore, TokenScore
+from rnncli.inference.words import spelled_words, word_ends, word_scores
+from rnncli.records import Tally, TextScore, TokenScore, WordScore
 from rnncli.text.tokenizers.base import Encoding, Tokenizer
 from rnncli.text.units import count
 
@@ -50,7 +50,7 @@ class _Wish(NamedTuple):
 
     @property
     def want(self) -> Literal["targets", "details"]:
-        return "details" if self.tokens else "targets"
+        return "details" if self.tokens or self.words else "targets"
 
 
 class _Encoded(NamedTuple):
@@ -113,7 +113,13 @@ class Scorer:
         fresh = [asked for asked in distinct if asked not in scores]
         short = [asked for asked in fresh if sum(map(len, asked)) < LONG_LINE]
         encoded = self._encode(short, wish)
-        readings = read_rows(engine, [line.ids for line in encoded], opening=self.tokenizer.newline_id, want=wish.want)
+        readings = read_rows(
+            engine,
+            [line.ids for line in encoded],
+            opening=self.tokenizer.newline_id,
+            want=wish.want,
+            group_V=self._group_of(wish),
+        )
         for asked, line, reading in zip(short, encoded, readings, strict=True):
             scores[asked] = self._compose(line, reading, wish)
         for asked in fresh:
@@ -166,7 +172,15 @@ class Scorer:
 
     def _read(self, row: Ids, state: State, wish: _Wish, previous: int | None = None) -> tuple[Reading, State]:
         before = self.tokenizer.newline_id if previous is None else previous
-        return read(self.engine, row, previous=before, state=state, want=wish.want, chunk=self._file_chunk)
+        group_V, chunk = self._group_of(wish), self._file_chunk
+        return read(self.engine, row, previous=before, state=state, want=wish.want, chunk=chunk, group_V=group_V)
+
+    def _group_of(self, wish: _Wish) -> Floats | None:
+        return self._word_ends if wish.words else None
+
+    @cached_property
+    def _word_ends(self) -> Floats | None:
+        return word_ends(self.tokenizer)
 
     def _encode(self, asked: Sequence[Asked], wish: _Wish) -> list[_Encoded]:
         if self._needs_places(wish) or any(prefix for prefix, _ in asked):
@@ -187,10 +201,11 @@ class Scorer:
 
     def _compose(self, line: _Encoded, reading: Reading, wish: _Wish) -> TextScore:
         words, chars, size = count(line.text)
-        reading = reading.part(line.skip, len(line.ids) - (not wish.end))
+        reading = reading.part(line.skip, len(line.ids))
+        counted = reading.logprobs[: len(reading.logprobs) - (not wish.end)]
         tally = Tally(
-            logprob=float(reading.logprobs.sum(dtype=np.float64)),
-            tokens=len(reading.logprobs),
+            logprob=float(counted.sum(dtype=np.float64)),
+            tokens=len(counted),
             lines=1,
             unended=int(not wish.end),
             words=words,
@@ -199,13 +214,22 @@ class Scorer:
             spelled=0 if line.encoding is None else len(spelled_words(line.text, line.encoding)),
             lossless=self.tokenizer.lossless,
         )
-        return self._with_details(TextScore(text=line.text, tally=tally), line.encoding, reading, wish)
+        score = TextScore(text=line.text, tally=tally)
+        return self._with_details(score, line.encoding, reading, wish, follows=line.skip > 0)
 
-    def _with_details(self, score: TextScore, encoding: Encoding | None, reading: Reading, wish: _Wish) -> TextScore:
+    def _with_details(
+        self, score: TextScore, encoding: Encoding | None, reading: Reading, wish: _Wish, *, follows: bool
+    ) -> TextScore:
         if encoding is None:
             return score
-        tokens = self._token_scores(len(score.text), encoding, reading) if wish.tokens else ()
-        words = word_scores(score.text, encoding, reading.logprobs[: len(encoding.ids)]) if wish.words else ()
+        tokens: tuple[TokenScore, ...] = ()
+        words: tuple[WordScore, ...] = ()
+        if wish.tokens:
+            counted = len(reading.logprobs) - (not wish.end)
+            tokens = self._token_scores(len(score.text), encoding, reading.part(0, counted))
+        if wish.words:
+            masses = None if self._word_ends is None else reading.masses
+            words = word_scores(score.text, encoding, reading._replace(masses=masses), follows=follows)
         return dataclasses.replace(score, token_scores=tokens, word_scores=words)
 
     def _token_scores(self, length: int, encoding: Encoding, reading: Reading) -> tuple[TokenScore, ...]:
@@ -237,11 +261,10 @@ class Scorer:
                 previous = int(ids[-1])
             pieces.add(piece, encoding, reading)
         ending, state = self._read(self._end, state, wish, previous)
-        ending = ending.part(0, int(wish.end))
         words, chars, size = count(text)
         tally = Tally(
-            logprob=pieces.logprob + float(ending.logprobs.sum(dtype=np.float64)),
-            tokens=pieces.tokens + len(ending.logprobs),
+            logprob=pieces.logprob + (float(ending.logprobs[0]) if wish.end else 0.0),
+            tokens=pieces.tokens + int(wish.end),
             lines=1,
             unended=int(not wish.end),
             words=words,
@@ -252,7 +275,7 @@ class Scorer:
         )
         score = TextScore(text=text, tally=tally)
         encoding, reading = pieces.whole(ending)
-        return self._with_details(score, encoding, reading, wish), state
+        return self._with_details(score, encoding, reading, wish, follows=bool(prefix)), state
 
 
 def _placed(score: TextScore, line: Line) -> TextScore:

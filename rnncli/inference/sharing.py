@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from rnncli.inference.engine import Engine, Ids, State, Targets, select, stack
+from rnncli.inference.engine import Engine, Floats, Ids, State, Targets, select, stack
 from rnncli.inference.reading import Reading
 
 LONGEST_STRIDE = 256
@@ -31,6 +32,7 @@ def read_rows(
     *,
     opening: int,
     want: Literal["targets", "details"],
+    group_V: Floats | None = None,
     share: bool = True,
 ) -> list[Reading]:
     """The reading of each row, from the zero state after the token ``opening``. ``share``: to measure what it gives."""
@@ -38,7 +40,7 @@ def read_rows(
         return []
     order = sorted(range(len(rows)), key=[row.astype(">u4").tobytes() for row in rows].__getitem__)
     tree = _Tree.of([rows[i] for i in order], share=share)
-    walk = _Walk(engine, tree, want)
+    walk = _Walk(engine, tree, want, group_V)
     walk.run(opening)
     found: list[Reading | None] = [None] * len(rows)
     for place, reading in zip(order, walk.readings(), strict=True):
@@ -125,12 +127,16 @@ def _owners(shared: list[int], length: list[int]) -> Ids:
 class _Walk:
     """One way through a tree: the rows under way, their depths and states, and what was found so far."""
 
-    def __init__(self, engine: Engine, tree: _Tree, want: Literal["targets", "details"]) -> None:
-        self.engine, self.tree, self.want = engine, tree, want
+    def __init__(
+        self, engine: Engine, tree: _Tree, want: Literal["targets", "details"], group_V: Floats | None
+    ) -> None:
+        self.engine, self.tree, self.want, self.group_V = engine, tree, want, group_V
         total = len(tree.flat)
         self.logprob = np.zeros(total)
-        self.rank = np.zeros(total if want == "details" else 0, np.int64)
-        self.entropy = np.zeros(total if want == "details" else 0, np.float32)
+        self.details: tuple[NDArray[Any], ...] = ()
+        """Ranks, entropies and masses, where they are wanted."""
+        if want == "details":
+            self.details = np.zeros(total, np.int64), np.zeros(total, np.float32), np.zeros(total, np.float32)
         self._next = tree.stops[:-1].copy()
         """Of each row, the root's last: its next stop."""
 
@@ -207,28 +213,23 @@ class _Walk:
             places, stop_rows = np.zeros(1, np.int64), np.zeros(1, np.int64)
         goals = np.concatenate([goals, self.tree.base[children] + self.tree.shared[children]])
         rows = np.concatenate([np.arange(len(goals) - len(children)), stop_rows[which]])
-        targets = Targets(places, rows, self.tree.flat[goals])
+        targets = Targets(places, rows, self.tree.flat[goals], self.group_V)
         found, after = self.engine.advance(ids_BT, lengths_B, state, want=self.want, targets=targets)
         # Rounding can leave a certain token a hair above 0.
         self.logprob[goals] = np.minimum(found.logprob, 0)
-        if found.rank is not None and found.entropy is not None:
-            self.rank[goals], self.entropy[goals] = found.rank, found.entropy
+        for array, values in zip(self.details, found[1:], strict=False):
+            array[goals] = values
         return after
 
     def readings(self) -> list[Reading]:
         """What was found of each row, the beginnings that it shares filled in from the row before."""
-        tree, details = self.tree, self.want == "details"
+        tree, arrays = self.tree, (self.logprob, *self.details)
         found = []
         before = 0
         for base, length, shared in zip(tree.base.tolist(), tree.length.tolist(), tree.shared.tolist(), strict=True):
-            for array in (self.logprob, self.rank, self.entropy) if details else (self.logprob,):
+            for array in arrays:
                 array[base : base + shared] = array[before : before + shared]
-            span = slice(base, base + length)
-            found.append(
-                Reading(self.logprob[span], self.rank[span], self.entropy[span])
-                if details
-                else Reading(self.logprob[span])
-            )
+            found.append(Reading(*(array[base : base + length] for array in arrays)))
             before = base
         return found
 

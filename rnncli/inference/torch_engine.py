@@ -62,7 +62,10 @@ class TorchEngine:
         """Log-probabilities of the targets, ranks and entropies if asked for; a chunk of places at a time."""
         head, bias = self.model.head, self.model.bias
         logprob = np.zeros(len(targets.ids_M), np.float32)
-        rank, entropy = np.zeros(len(logprob), np.int64), np.zeros(len(logprob), np.float32)
+        rank = np.zeros(len(logprob), np.int64)
+        entropy, mass = np.zeros(len(logprob), np.float32), np.zeros(len(logprob), np.float32)
+        nothing = np.zeros(self.vocab_size, np.float32)
+        group_V = torch.from_numpy(nothing if targets.group_V is None else targets.group_V).to(self.device)
         places = torch.from_numpy(np.ascontiguousarray(targets.places_P)).to(self.device)
         for span in chunks(len(places), self.vocab_size):
             mine_M = np.flatnonzero((targets.rows_M >= span.start) & (targets.rows_M < span.stop))
@@ -73,5 +76,8 @@ class TorchEngine:
             logprob[mine_M] = found.cpu().numpy()
             if details:
                 rank[mine_M] = ((full_NV[rows] > found.unsqueeze(1)).sum(1) + 1).cpu().numpy()
-                entropy[mine_M] = -torch.special.xlogy(full_NV.exp(), full_NV.exp()).sum(1)[rows].cpu().numpy()
-        return Prediction(logprob, rank, entropy) if details else Prediction(logprob)
+                chances_NV = full_NV.exp()
+                entropy[mine_M] = -torch.special.xlogy(chances_NV, chances_NV).sum(1)[rows].cpu().numpy()
+                group_N = (chances_NV * group_V).sum(1).clamp(torch.finfo(torch.float32).tiny, 1)
+                mass[mine_M] = group_N.log()[rows].cpu().numpy()
+        return Prediction(logprob, rank, entropy, mass) if details else Prediction(logprob)

@@ -10,7 +10,17 @@ from rnncli.errors import ConfigError, CorpusError
 from rnncli.text.escapes import has_lone, text_of
 from rnncli.text.sources import Source, chunks, find_sources, looks_binary, many_nuls
 
-__all__ = ["Source", "check_encoding", "decode_line", "ended", "find_sources", "iter_lines", "read_blocks"]
+__all__ = [
+    "Source",
+    "check_encoding",
+    "decode_line",
+    "ended",
+    "find_sources",
+    "iter_lines",
+    "raw_lines",
+    "read_blocks",
+    "trim",
+]
 
 BLOCK = 1 << 18
 _BINARY_HINT = "Give plain text; where this is text, name its encoding, for instance --encoding utf-16-le."
@@ -135,11 +145,27 @@ def iter_lines(source: Source | BinaryIO, name: str = "standard input") -> Itera
 
     A line ends in \\n or \\r\\n; the last one needs no end. A UTF-8 byte order mark is dropped.
     """
+    return trimmed(raw_lines(source, name))
+
+
+def raw_lines(source: Source | BinaryIO, name: str = "standard input") -> Iterator[bytes]:
+    """The same lines byte for byte, their ends included."""
     if isinstance(source, Source):
         with source.open() as stream:
             yield from _lines(stream, source.name)
     else:
         yield from _lines(source, name)
+
+
+def trimmed(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines of one file without their ends, the first without the mark that may open a file."""
+    return (trim(line, first=number == 0) for number, line in enumerate(lines))
+
+
+def trim(line: bytes, *, first: bool) -> bytes:
+    """One of them."""
+    line = line.removesuffix(b"\n").removesuffix(b"\r")
+    return line.removeprefix(codecs.BOM_UTF8) if first else line
 
 
 def _lines(stream: BinaryIO, name: str) -> Iterator[bytes]:
@@ -149,16 +175,12 @@ def _lines(stream: BinaryIO, name: str) -> Iterator[bytes]:
         head, *rest = chunk.split(b"\n")
         begun.append(head)
         for piece in rest:
-            yield _clean(b"".join(begun), first)
+            begun.append(b"\n")
+            yield b"".join(begun)
             first, begun = False, [piece]
     last = b"".join(begun)
     if last and not (first and last == codecs.BOM_UTF8):
-        yield _clean(last, first)
-
-
-def _clean(line: bytes, first: bool) -> bytes:
-    line = line.removesuffix(b"\r")
-    return line.removeprefix(codecs.BOM_UTF8) if first else line
+        yield last
 
 
 def decode_line(line: bytes, encoding: str = "utf-8") -> tuple[str, bool]:

@@ -10,7 +10,7 @@ from typing import get_args, get_type_hints
 import pytest
 
 from rnncli import config, spec
-from rnncli.cli import score
+from rnncli.cli import scoring
 
 PACKAGE = Path(__file__).parents[2] / "rnncli"
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -76,5 +76,5 @@ def test_choices_and_registries_are_the_same() -> None:
     assert set(get_args(config.TokenizerKind)) == set(TOKENIZERS)
     assert set(get_args(config.ActivationName)) == set(ACTIVATIONS)
     assert set(get_args(config.ScheduleName)) == set(ANNEALERS)
-    assert set(get_args(score.Format)) == {"auto", "table", *FORMATS}
+    assert set(get_args(scoring.Format)) == {"auto", "table", *FORMATS}
     assert get_type_hints(config.ModelConfig)["cell"] == config.CellName

@@ -124,14 +124,15 @@ def test_loglikelihood(tasks: Path) -> None:
     assert results["acc,none"] == pytest.approx(np.mean([bool(a[1]) for a in answers]))
 
 
-@pytest.mark.parametrize("context", ["file", "line"])
-def test_rolling_is_what_score_says_in_total(tasks: Path, context: str) -> None:
-    results, answers = evaluated(tasks, "text", context=context)
+@pytest.mark.parametrize(("context", "end"), [("file", True), ("line", True), ("line", False)])
+def test_rolling_is_what_score_says_in_total(tasks: Path, context: str, end: bool) -> None:
+    results, answers = evaluated(tasks, "text", context=context, end=end)
     files = []
     for number, doc in enumerate(DOCS):
         files.append(f"{number}.txt")
         Path(files[-1]).write_bytes(doc["text"].encode())
-    run = run_here(["score", "-m", "tiny", "--total", "--json", "--context", context, *files])
+    without = [] if end else ["--no-eos"]
+    run = run_here(["score", "-m", "tiny", "--total", "--json", "--context", context, *without, *files])
     total = json.loads(run.out)
     assert sum(answers) == pytest.approx(total["logprob"], rel=1e-6)
     words = sum(len(re.split(r"\s+", doc["text"])) for doc in DOCS)

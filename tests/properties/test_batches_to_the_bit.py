@@ -74,11 +74,12 @@ def follow(engine: Engine, rows: Sequence[Ids], cuts: Sequence[int]) -> list[Bit
         last, _ = engine.advance(ids_BT, lengths_B, state, want="last")
         assert prediction.rank is not None
         assert prediction.entropy is not None
+        assert prediction.mass is not None
         begins = np.cumsum(lengths_B) - lengths_B
         for place, i in enumerate(live):
             mine = slice(begins[place], begins[place] + lengths_B[place])
             found[i].append(np.stack([prediction.logprob[mine], prediction.rank[mine].astype(np.float32)]))
-            entropies[i].append(prediction.entropy[mine])
+            entropies[i].append(np.stack([prediction.entropy[mine], prediction.mass[mine]]))
             ends[i] = (last.logprob[place], *(array[place] for array in after))
         read += cut
         going = [place for place, i in enumerate(live) if len(rows[i]) - 1 > read]
@@ -86,13 +87,13 @@ def follow(engine: Engine, rows: Sequence[Ids], cuts: Sequence[int]) -> list[Bit
             break
         live, state = [live[place] for place in going], select(after, going)
     return [
-        (np.concatenate(parts, axis=1), *end, np.concatenate(entropy))
+        (np.concatenate(parts, axis=1), *end, np.concatenate(entropy, axis=1))
         for parts, end, entropy in zip(found, ends, entropies, strict=True)
     ]
 
 
 def same(one: Sequence[Bits], other: Sequence[Bits]) -> None:
-    """To the bit, but for entropies: what adds them up may go another way for another number of places."""
+    """To the bit, but for entropies and masses: what adds them up may go another way for another number of places."""
     assert len(one) == len(other)
     for row, again in zip(one, other, strict=True):
         assert len(row) == len(again)
@@ -145,7 +146,7 @@ def test_nothing_that_is_given_is_changed(network: int) -> None:
     ids_BT, lengths_B = np.array([[5, 6, 7], [8, 9, 10]]), np.array([3, 1])
     targets = Targets(np.array([0, 2, 3]), np.array([0, 0, 1, 2]), np.array([1, 2, 3, 4]))
     _, before = engine.advance(ids_BT, lengths_B, engine.start(2), want="last")
-    given = [ids_BT, lengths_B, *targets, *before]
+    given = [ids_BT, lengths_B, targets.places_P, targets.rows_M, targets.ids_M, *before]
     copies = [array.copy() for array in given]
     for array in given:
         array.flags.writeable = False

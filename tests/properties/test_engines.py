@@ -91,14 +91,18 @@ def check_predictions(engines: tuple[Engine, Engine], ids: Ids) -> None:
     ids_BT = ids[:6].reshape(3, 2).copy()
     places = np.flatnonzero(np.arange(2) < lengths_B[:, None])
     size = engines[0].vocab_size
-    targets = Targets(places, np.repeat(np.arange(len(places)), size), np.tile(np.arange(size), len(places)))
-    logprobs, ranks, entropies, lasts, states = [], [], [], [], []
+    group = (np.arange(size) % 3 == 1).astype(np.float32)
+    targets = Targets(places, np.repeat(np.arange(len(places)), size), np.tile(np.arange(size), len(places)), group)
+    logprobs, ranks, entropies, masses, lasts, states = [], [], [], [], [], []
     for engine in engines:
         found, after = engine.advance(ids_BT, lengths_B, engine.start(3), want="details", targets=targets)
         assert found.rank is not None
         assert found.entropy is not None
+        assert found.mass is not None
         full_PV = found.logprob.reshape(len(places), size)
         check_details(full_PV, found.rank.reshape(full_PV.shape), found.entropy.reshape(full_PV.shape))
+        by_hand = np.log(np.exp(full_PV.astype(np.float64))[:, group > 0].sum(axis=1))
+        np.testing.assert_allclose(found.mass.reshape(full_PV.shape)[:, 0], by_hand, rtol=0, atol=1e-5)
         few = Targets(places, targets.rows_M[::97], targets.ids_M[::97])
         plain, same = engine.advance(ids_BT, lengths_B, engine.start(3), want="targets", targets=few)
         np.testing.assert_array_equal(plain.logprob, found.logprob[::97])
@@ -109,10 +113,12 @@ def check_predictions(engines: tuple[Engine, Engine], ids: Ids) -> None:
         logprobs.append(full_PV)
         ranks.append(found.rank.reshape(full_PV.shape))
         entropies.append(found.entropy)
+        masses.append(found.mass)
         lasts.append(last.logprob)
         states.append(after)
     close(*logprobs)
     close(*entropies)
+    close(*masses)
     close(*lasts)
     assert len(states[0]) == len(states[1])
     for one, other in zip(*states, strict=True):

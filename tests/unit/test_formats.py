@@ -33,8 +33,8 @@ CAT = TextScore(
         TokenScore(token="\n", start=11, end=11, logprob=-0.1, rank=2, entropy=1 / 3),
     ),
     word_scores=(
-        WordScore(word="the", start=0, end=3, logprob=-1.0, tokens=1, spelled=False),
-        WordScore(word="春\udce4", start=9, end=11, logprob=-3.5, tokens=3, spelled=True),
+        WordScore(word="the", start=0, end=3, logprob=-1.0, pieces_logprob=-1.5, tokens=1, spelled=False),
+        WordScore(word="春\udce4", start=9, end=11, logprob=-3.5, pieces_logprob=-3.5, tokens=3, spelled=True),
     ),
 )
 EMPTY = TextScore(text="", tally=Tally(logprob=-800.0, tokens=1, lines=1, lossless=False))

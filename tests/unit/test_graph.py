@@ -20,9 +20,10 @@ from rnncli.arrays import ArrayPlace, load_arrays, read_places
 from rnncli.config import ActivationName, CellName, ModelConfig
 from rnncli.graph.build import build_graph
 from rnncli.graph.saving import make_graph, save_model
+from rnncli.inference.opening import open_engine
 from rnncli.precision import array_shapes
 from rnncli.spec import CELLS as SPECS
-from rnncli.store import CONFIG, GRAPH, WEIGHTS, open_folder
+from rnncli.store import CONFIG, GRAPH, GRAPH_VERSION, WEIGHTS, open_folder, vouch_for
 from tests.folders import HEADS, make_folder, network_of, save_folder, tokenizer_of, train_briefly
 from tests.golden.test_cells import NUMBERS, ROOMY, STORED_ORDER, Layer, Vector, expected, plus, times
 from tests.nets import CELLS, config_of
@@ -76,11 +77,11 @@ def test_inputs_and_outputs_are_those_that_are_written_down(cell: CellName, acti
     found = onnx.load_from_string(graph_of(model))
     states = [f"{state}{layer}" for layer in (0, 1) for state in SPECS[cell].states]
     assert [value.name for value in found.graph.input] == [
-        *["ids_TB", *states, "ends_B", "places_P", "rows_M", "targets_M", "details"],
+        *["ids_TB", *states, "ends_B", "places_P", "rows_M", "targets_M", "details", "group_V"],
     ]
     assert [value.name for value in found.graph.output] == [
         *[f"after_{state}" for state in states],
-        *["logprobs_PV", "logprob_M", "rank_M", "entropy_P"],
+        *["logprobs_PV", "logprob_M", "rank_M", "entropy_P", "mass_P"],
     ]
     assert [entry.version for entry in found.opset_import if not entry.domain] == [18]
     assert {node.domain for node in found.graph.node} == {""}
@@ -119,6 +120,19 @@ def test_a_save_leaves_a_graph_that_is_already_there(tmp_path: Path) -> None:
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     (folder / GRAPH).write_bytes(b"no graph")
     save_model(folder, stored.arrays, stored.model, stored.config)
+    assert (folder / GRAPH).read_bytes() == data
+    assert open_folder(folder).has_graph
+
+
+def test_a_graph_of_another_version_is_made_anew(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "model")
+    data = (folder / GRAPH).read_bytes()
+    assert data.count(GRAPH_VERSION.encode()) == 1
+    (folder / GRAPH).write_bytes(data.replace(GRAPH_VERSION.encode(), b"rnncli graph 1"))
+    vouch_for(folder, GRAPH)
+    assert not open_folder(folder).has_graph
+    opened = open_engine(folder, device="cpu", engine="onnx")
+    opened.engine.advance(np.array([[1]]), np.array([1]), opened.engine.start(1), want="last")
     assert (folder / GRAPH).read_bytes() == data
     assert open_folder(folder).has_graph
 
@@ -187,6 +201,7 @@ def feed_of(model: ModelConfig, width: int) -> dict[str, NDArray[Any]]:
         "rows_M": np.repeat(np.arange(9), 4),
         "targets_M": np.tile(np.arange(4), 9),
         "details": np.array(True),
+        "group_V": np.array([0, 1, 0, 1], np.float32),
     }
 
 
@@ -208,8 +223,8 @@ def test_the_graph_is_what_the_equations_say(
     else:
         runner = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     names = [f"after_{name}" for name in feed if name[0] in "hc" and name[1:].isdigit()]
-    *after, full_PV, logprob_M, rank_M, entropy_P = runner.run(
-        [*names, "logprobs_PV", "logprob_M", "rank_M", "entropy_P"], feed
+    *after, full_PV, logprob_M, rank_M, entropy_P, mass_P = runner.run(
+        [*names, "logprobs_PV", "logprob_M", "rank_M", "entropy_P", "mass_P"], feed
     )
     outputs, state = expected(cell, activation, layers, [table[i] for i in IDS])
     _, early = expected(cell, activation, layers, [table[i] for i in IDS[:3]])
@@ -220,6 +235,8 @@ def test_the_graph_is_what_the_equations_say(
     assert rank_M.tolist() == [1 + sum(other > x for other in row) for row in full for x in row]
     entropies = [-sum(math.exp(x) * x for x in row) for row in full]
     np.testing.assert_allclose(entropy_P, entropies, rtol=1e-4, atol=1e-4)
+    masses = [math.log(math.exp(row[1]) + math.exp(row[3])) for row in full]
+    np.testing.assert_allclose(mass_P, masses, rtol=1e-4, atol=1e-5)
     assert len(after) == len(state)
     for found, late, soon in zip(after, state, early, strict=True):
         np.testing.assert_allclose(found, [late, soon], rtol=1e-4, atol=1e-5)

@@ -29,7 +29,7 @@ def by_hand() -> Model:
     tokenizer = toy_tokenizer("char", text="ab\n")
     newline = tokenizer.newline_id
     a, b = tokenizer.encode("ab").tolist()
-    table = np.full((tokenizer.vocab_size,) * 2, 1e-3)
+    table = np.zeros((tokenizer.vocab_size,) * 2)
     table[newline, [a, b, newline]] = 0.5, 0.25, 0.1
     table[a, [a, b, newline]] = 0.125, 0.5, 0.2
     table[b, [a, b, newline]] = 0.25, 0.25, 0.25
@@ -66,20 +66,21 @@ def test_surprisal(by_hand: Model) -> None:
     [nats] = by_hand.surprisal(["ab"], of="tokens", base=math.e)
     assert nats == pytest.approx(bits * math.log(2))
     words, none = by_hand.surprisal(["ab", ""])
-    assert words == pytest.approx([2])
+    assert words == pytest.approx([4])  # its tokens' 1 + 1 and 2, that it ends
     assert none.shape == (0,)
-    assert by_hand.surprisal("ab", prefix="a")[0] == pytest.approx([4])
-    assert by_hand.surprisal("ab", base=10)[0] == pytest.approx([-math.log10(0.25)])
+    assert by_hand.surprisal("ab", prefix="a")[0] == pytest.approx([6])
+    assert by_hand.surprisal("ab", base=10)[0] == pytest.approx([-math.log10(0.5 * 0.5 * 0.25)])
 
 
-def test_words_have_the_surprisal_of_their_tokens() -> None:
+def test_surprisal_is_what_the_records_say() -> None:
     tokenizer = toy_tokenizer()
     model = model_of(ToyEngine(tokenizer.vocab_size), tokenizer)
     text = "the cat saw a zebra, there"
     [words], [tokens] = model.surprisal([text]), model.surprisal([text], of="tokens")
+    [score] = model.score([text], tokens=True, words=True)
+    assert words == pytest.approx([word.surprisal_bits for word in score.word_scores])
+    assert tokens == pytest.approx([token.surprisal_bits for token in score.token_scores])
     assert len(words) == len(text.split())
-    assert words.sum() == pytest.approx(tokens[:-1].sum())
-    [score] = model.score([text])
     assert tokens.sum() == pytest.approx(-score.tally.logprob / math.log(2))
 
 

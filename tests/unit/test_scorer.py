@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 import rnncli.inference.scorer as scorer_module
 from rnncli.config import TokenizerConfig, TokenizerKind
@@ -112,7 +113,11 @@ def test_tokens_and_words_add_up_to_the_line(kind: TokenizerKind) -> None:
         assert sum(word.spelled for word in score.word_scores) == score.tally.spelled
         assert [score.text[w.start : w.end] for w in score.word_scores] == [w.word for w in score.word_scores]
         if score.word_scores:
-            assert sum(w.logprob for w in score.word_scores) + parts[-1] == pytest.approx(score.tally.logprob)
+            pieces = sum(w.pieces_logprob for w in score.word_scores)
+            assert pieces + parts[-1] == pytest.approx(score.tally.logprob)
+            # What is left for the end is its probability once the last word has ended.
+            rest = score.tally.logprob - sum(w.logprob for w in score.word_scores)
+            assert parts[-1] - 1e-9 <= rest <= 1e-9
             assert sum(w.tokens for w in score.word_scores) == score.tally.tokens - 1
 
 
@@ -329,3 +334,59 @@ def test_what_stands_beside_a_line_comes_with_its_score() -> None:
     lines = [Line("the", number=i, beside=(str(i),)) for i in range(5)]
     assert [score.beside for score in scorer.score(lines)] == [(str(i),) for i in range(5)]
     assert [score.beside for score in scorer.score(lines, context="file")] == [(str(i),) for i in range(5)]
+
+
+def letters_table() -> tuple[Tokenizer, FixedEngine, NDArray[np.float64]]:
+    """A character model over a, b, blank and newline, which a table gives."""
+    tokenizer = toy_tokenizer("char", text="ab ab\n")
+    ids = tokenizer.encode("ab \n").tolist()
+    chances = np.array([[0.3, 0.2, 0.4, 0.1], [0.25, 0.15, 0.2, 0.4], [0.6, 0.3, 0.1, 0.0], [0.5, 0.4, 0.1, 0.0]])
+    table = np.zeros((tokenizer.vocab_size,) * 2)
+    for row, token in enumerate(ids):
+        table[token, ids] = chances[row]
+    table[[i for i in range(len(table)) if i not in ids], 0] = 1
+    return tokenizer, FixedEngine(table), chances
+
+
+def test_the_end_of_a_word_is_the_words_own() -> None:
+    tokenizer, engine, _ = letters_table()
+    [score] = Scorer(engine, tokenizer).score([Line("ab b")], words=True)
+    ab, b = score.word_scores
+    # a after the line's start, b after a, and then a blank or the end; b after a blank, and then the end or a blank.
+    assert ab.logprob == pytest.approx(math.log(0.5 * 0.2 * (0.2 + 0.4)))
+    assert b.logprob == pytest.approx(math.log(0.2 * 0.3 / (0.2 + 0.4) * (0.2 + 0.4)))
+    assert ab.pieces_logprob == pytest.approx(math.log(0.5 * 0.2))
+    assert b.pieces_logprob == pytest.approx(math.log(0.2 * 0.3))
+    rest = score.tally.logprob - ab.logprob - b.logprob
+    assert rest == pytest.approx(math.log(0.4 / (0.2 + 0.4)))
+    # After a text that ends in a word, the blank is certain once it has ended; within a word nothing is.
+    [after] = Scorer(engine, tokenizer).score([Line(" b", prefix="ab")], words=True, end=False)
+    assert after.word_scores[0].logprob == pytest.approx(b.logprob)
+    [inside] = Scorer(engine, tokenizer).score([Line("b", prefix="a")], words=True, end=False)
+    assert inside.word_scores[0].logprob == pytest.approx(math.log(0.2 * (0.2 + 0.4)))
+
+
+def test_probabilities_of_all_words_add_up_to_one() -> None:
+    """Not so for the sums of their pieces, which leave out that the word ends."""
+    tokenizer, engine, chances = letters_table()
+    words = ["".join(w) for n in range(1, 11) for w in itertools.product("ab", repeat=n)]
+    whole = pieces = unended = 0.0
+    for score in Scorer(engine, tokenizer).score([Line(" " + word, prefix="ab") for word in words], words=True):
+        whole += math.exp(score.word_scores[0].logprob)
+        pieces += math.exp(score.word_scores[0].pieces_logprob)
+        if len(score.text) == 11:  # it may go on
+            last = chances["ab".index(score.text[-1])]
+            unended += math.exp(score.word_scores[0].logprob) * (last[0] + last[1]) / (last[2] + last[3])
+    # The rest is another end or a second blank in place of the word.
+    blank = chances[1, 2] / (chances[1, 2] + chances[1, 3])
+    assert whole + unended == pytest.approx(blank * (chances[2, 0] + chances[2, 1]))
+    assert pieces / chances[1, 2] > 1.5
+
+
+def test_words_that_touch_keep_their_pieces() -> None:
+    for kind in ("hybrid", "char", "byte"):
+        [score] = scored(toy_tokenizer(kind), ["春眠不覺曉"], words=True)
+        assert [w.logprob for w in score.word_scores[:-1]] == [w.pieces_logprob for w in score.word_scores[:-1]]
+        assert score.word_scores[-1].logprob < score.word_scores[-1].pieces_logprob
+    [score] = scored(toy_tokenizer("word"), ["the cat"], words=True)
+    assert all(w.logprob == w.pieces_logprob for w in score.word_scores)

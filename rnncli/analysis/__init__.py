@@ -1,0 +1,1 @@
+"""What scores are worth: pairs, n-best lists, comparisons, filters."""

@@ -1,0 +1,73 @@
+"""Tab-separated input: which column is the text, and what stands beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rnncli.errors import CorpusError
+from rnncli.inference.plan import Line
+
+
+class TextColumn:
+    """Takes the text, and a prefix if one is named, out of rows; the other cells go beside it.
+
+    A column is a number from 1, or a name: then the first line of each file names the columns, the same in every
+    file. Cells are taken as they are: no quotes, no escapes.
+    """
+
+    def __init__(self, text: str, prefix: str | None = None) -> None:
+        self._wanted = (text, prefix)
+        self._named = any(column is not None and not column.isdecimal() for column in self._wanted)
+        self._header: tuple[str, ...] | None = None
+        self._width = 0
+        self._places: tuple[int, int | None] = (0, None)
+        self._document: tuple[str | None, int] | None = None
+        self.names: tuple[str, ...] = ()
+        """Of the cells beside the text, known after the first row."""
+
+    def like(self) -> TextColumn:
+        """The same for another text."""
+        text, prefix = self._wanted
+        return TextColumn(text, prefix)
+
+    def take(self, line: Line) -> Line | None:
+        """The text of a row as a line; None for a header. A CorpusError names a row of another width."""
+        cells = line.text.split("\t")
+        fresh = line.origin != self._document
+        self._document = line.origin
+        if not self._width:
+            self._begin(line, cells)
+        if self._named and fresh:
+            if tuple(cells) != self._header:
+                raise _wrong(line, f"has the columns {', '.join(cells)}, not {', '.join(self._header or ())}")
+            return None
+        if len(cells) != self._width:
+            raise _wrong(line, f"has {_columns(len(cells))}, not {self._width}")
+        text, prefix = self._places
+        beside = tuple(cell for i, cell in enumerate(cells) if i not in self._places)
+        return line._replace(text=cells[text], prefix="" if prefix is None else cells[prefix], beside=beside)
+
+    def _begin(self, line: Line, cells: Sequence[str]) -> None:
+        self._width = len(cells)
+        self._header = tuple(cells) if self._named else tuple(f"column_{i + 1}" for i in range(len(cells)))
+        text, prefix = self._wanted
+        self._places = self._find(text, line), None if prefix is None else self._find(prefix, line)
+        self.names = tuple(name for i, name in enumerate(self._header) if i not in self._places)
+
+    def _find(self, column: str, line: Line) -> int:
+        assert self._header is not None
+        if column in self._header:
+            return self._header.index(column)
+        if column.isdecimal() and 1 <= int(column) <= self._width:
+            return int(column) - 1
+        what = f"column {column}" if column.isdecimal() else f"column named {column}"
+        raise _wrong(line, f"has {_columns(self._width)} and no {what}")
+
+
+def _columns(count: int) -> str:
+    return "1 column" if count == 1 else f"{count} columns"
+
+
+def _wrong(line: Line, problem: str) -> CorpusError:
+    hint = "Columns are separated by tabs, and every row has the same number of them."
+    return CorpusError(f"{line.file or 'standard input'}, line {line.number} {problem}", hint=hint)

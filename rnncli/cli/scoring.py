@@ -1,0 +1,247 @@
+"""What ``rnncli score`` does with its options: lines shaped, scored, chosen, and written."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from rnncli.choices import Context, Device, EngineName
+from rnncli.cli.lines import Lines
+from rnncli.cli.terminal import draw, flush, has_color, is_terminal, say, write
+from rnncli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rnncli.analysis.shaping import Shaping
+    from rnncli.api import Model
+    from rnncli.cli.choosing import Choice
+    from rnncli.formats.layout import Layout
+    from rnncli.records import TextScore
+
+Format = Literal["auto", "table", "tsv", "json"]
+Form = Literal["table", "tsv", "json", "lines"]
+LogBase = Literal["e", "2", "10"]
+By = Literal["perplexity", "bits_per_byte", "logprob"]
+
+
+class Reading(NamedTuple):
+    """Where lines come from, and what of each is the text."""
+
+    files: tuple[str, ...]
+    encoding: str = "utf-8"
+    strict: bool = False
+    skip_empty: bool = False
+    text_column: str | None = None
+    prefix_column: str | None = None
+    prefix: str = ""
+    mask: bool = False
+    regions: str = ""
+
+
+class Scoring(NamedTuple):
+    """How they are scored."""
+
+    model: str | None
+    context: Context = "line"
+    end: bool = True
+    batch_size: int | None = None
+    device: Device = "auto"
+    engine: EngineName = "auto"
+    threads: int | None = None
+
+
+class Writing(NamedTuple):
+    """What of the scores is written, and how."""
+
+    form: Form
+    tokens: bool = False
+    words: bool = False
+    total: bool = False
+    header: bool = True
+    log_base: LogBase = "e"
+    quiet: bool = False
+
+
+class Choosing(NamedTuple):
+    """Which lines pass, as it was typed: ``above``, ``below`` and ``keep`` may be percentages."""
+
+    by: By = "perplexity"
+    above: str | None = None
+    below: str | None = None
+    keep: str | None = None
+    calibrate: str | None = None
+    fail: bool = False
+
+    @property
+    def filters(self) -> bool:
+        return any(bound is not None for bound in (self.above, self.below, self.keep))
+
+
+def form_of(wanted: Format, *, as_json: bool, filters: bool) -> Form:
+    """How to write where ``auto`` is wanted: a filter passes lines on, a terminal gets a table, a pipe TSV."""
+    if as_json:
+        if wanted not in ("auto", "json"):
+            raise ConfigError(f"--json and --format {wanted} cannot be given together")
+        return "json"
+    if wanted == "auto":
+        return "lines" if filters else "table" if is_terminal(sys.stdout) else "tsv"
+    return wanted
+
+
+def run(reading: Reading, scoring: Scoring, writing: Writing, choosing: Choosing) -> bool:
+    """Score, choose, write. Whether a filter let a line pass."""
+    _check(reading, scoring, writing)
+    from rnncli.analysis.columns import TextColumn
+    from rnncli.analysis.shaping import Shaping
+
+    columns = None if reading.text_column is None else TextColumn(reading.text_column, reading.prefix_column)
+    shaping = Shaping(
+        prefix=reading.prefix,
+        columns=columns,
+        regions=reading.regions,
+        masked=reading.mask,
+        raw=choosing.filters,
+    )
+    lines = _lines(reading, reading.files, writing.quiet, shaping)
+
+    from rnncli.api import load
+
+    loaded = load(scoring.model, device=scoring.device, engine=scoring.engine, threads=scoring.threads)
+    if loaded.choice.notable:
+        say(f"{loaded.choice.why}: PyTorch runs the model", quiet=writing.quiet)
+    scores = shaping.after(_scores(loaded, lines, reading, scoring, writing))
+    choice = _choice(loaded, reading, scoring, writing, choosing, shaping)
+    if choice is not None:
+        scores = choice.applied(scores)
+    _write(scores, loaded, reading, scoring, writing, shaping, choice)
+    lines.warn()
+    return choice is not None and choice.passed > 0
+
+
+def _check(reading: Reading, scoring: Scoring, writing: Writing) -> None:
+    if writing.tokens and writing.words and writing.form == "tsv" and not writing.total:
+        raise ConfigError("--tokens and --words give two tables; TSV has room for one", hint="Use --json for both.")
+    if scoring.context == "file" and (reading.prefix or reading.prefix_column):
+        raise ConfigError("with --context file the lines before are the prefix: give no other")
+    if reading.prefix and reading.prefix_column:
+        raise ConfigError("--prefix and --prefix-column cannot be given together")
+    if reading.prefix_column and reading.text_column is None:
+        raise ConfigError("--prefix-column needs --text-column", hint="Name the column of the text too.")
+
+
+def _lines(reading: Reading, files: tuple[str, ...], quiet: bool, shaping: Shaping) -> Lines:
+    return Lines(files, encoding=reading.encoding, strict=reading.strict, quiet=quiet, before=shaping.before)
+
+
+def _scores(loaded: Model, lines: Lines, reading: Reading, scoring: Scoring, writing: Writing) -> Iterator[TextScore]:
+    tinted = writing.form == "table" and has_color("stdout")
+    return loaded.scorer.score(
+        lines,
+        context=scoring.context,
+        tokens=(writing.tokens or tinted) and not writing.total,
+        words=(writing.words or bool(reading.regions)) and not writing.total,
+        skip_empty=reading.skip_empty,
+        batch_size=scoring.batch_size,
+        end=scoring.end,
+    )
+
+
+def _choice(
+    loaded: Model,
+    reading: Reading,
+    scoring: Scoring,
+    writing: Writing,
+    choosing: Choosing,
+    shaping: Shaping,
+) -> Choice | None:
+    """The filter that was asked for, its thresholds read off a reference text where there is one."""
+    if not choosing.filters and choosing.calibrate is None:
+        if choosing.fail:
+            raise ConfigError(
+                "--fail needs --above, --below or --keep", hint="For instance --above 99% --calibrate FILE."
+            )
+        return None
+    if choosing.by == "bits_per_byte" and not loaded.definition["lossless"]:
+        raise ConfigError("this model's tokenizer loses some of the text: its lines have no bits_per_byte")
+    from rnncli.analysis.calibrate import Reference
+    from rnncli.cli.choosing import Choice
+
+    reference = None
+    if choosing.calibrate is not None:
+        lines = _lines(reading, (choosing.calibrate,), writing.quiet, shaping.like())
+        plain = writing._replace(form="tsv", tokens=False, words=False)
+        scores = _scores(loaded, lines, reading._replace(regions=""), scoring, plain)
+        reference = Reference((score.tally for score in scores), choosing.by, choosing.calibrate)
+    return Choice.of(choosing, reference, shaping, "tsv" if writing.total else writing.form)
+
+
+def _write(
+    scores: Iterator[TextScore],
+    loaded: Model,
+    reading: Reading,
+    scoring: Scoring,
+    writing: Writing,
+    shaping: Shaping,
+    choice: Choice | None,
+) -> None:
+    from rnncli.formats.layout import Layout
+
+    if writing.form == "lines" and not writing.total:
+        assert choice is not None
+        choice.write(scores)
+        return
+    if choice is not None:
+        scores = choice.without_raw(scores)
+    words = writing.words or bool(reading.regions)
+    layout = Layout(writing.tokens, words, writing.header, writing.log_base)
+    if writing.total:
+        definition = {
+            **loaded.definition,
+            "log_base": writing.log_base,
+            "end_counted": scoring.end,
+            "context": scoring.context,
+            **({"prefix": reading.prefix} if reading.prefix else {}),
+            **({"digits": "read as 0"} if reading.mask else {}),
+        }
+        output = _total(scores, definition, writing.form, layout)
+    else:
+        first = next(scores, None)  # the names of columns are known once there is a row
+        names = (*shaping.names, *(() if choice is None else choice.names))
+        scores = itertools.chain([] if first is None else [first], scores)
+        output = _records(scores, writing.form, layout._replace(columns=names))
+    _show(output, draw if writing.form == "table" else write)
+
+
+def _show(output: Iterable[str], show: Any) -> None:
+    for text in output:
+        show(text)
+        if is_terminal(sys.stdout):
+            flush()
+
+
+def _total(scores: Iterator[TextScore], definition: Mapping[str, Any], form: Form, layout: Layout) -> Iterator[str]:
+    from rnncli.records import Tally
+
+    tally = Tally()
+    for score in scores:
+        tally += score.tally
+    if form == "table":
+        from rnncli.cli.table import total_table
+
+        yield total_table(tally, definition, layout, color=has_color("stdout"))
+    else:
+        from rnncli.formats import FORMATS
+
+        yield from (line + "\n" for line in FORMATS[form].total(tally, definition, layout))
+
+
+def _records(scores: Iterator[TextScore], form: Form, layout: Layout) -> Iterator[str]:
+    if form == "table":
+        from rnncli.cli.table import table
+
+        yield from table(scores, layout, color=has_color("stdout"))
+        return
+    from rnncli.formats import FORMATS
+
+    yield from (line + "\n" for line in FORMATS[form].scores(scores, layout))
