@@ -85,21 +85,21 @@ def scores(scores: Iterable[TextScore], layout: Layout) -> Iterator[str]:
         yield _row(*names, *layout.columns)
     for number, score in enumerate(scores, start=1):
         if layout.tokens:
-            rows = _token_rows(number, score, layout.log_base)
+            rows = token_rows(number, score, layout.log_base)
         elif layout.words:
-            rows = _word_rows(number, score, layout.log_base)
+            rows = word_rows(number, score, layout.log_base)
         else:
             rows = iter([(*figures(score.tally, layout.log_base).values(), score.line, score.file, score.text)])
         yield from (_row(*row, *score.beside) for row in rows)
 
 
-def _token_rows(number: int, score: TextScore, base: str) -> Iterator[tuple[Cell, ...]]:
+def token_rows(number: int, score: TextScore, base: str) -> Iterator[tuple[Cell, ...]]:
     for i, t in enumerate(score.token_scores, start=1):
         logprob = in_base(t.logprob, base)
         yield number, i, t.token, t.surprisal_bits, t.start, t.end, logprob, t.rank, t.entropy
 
 
-def _word_rows(number: int, score: TextScore, base: str) -> Iterator[tuple[Cell, ...]]:
+def word_rows(number: int, score: TextScore, base: str) -> Iterator[tuple[Cell, ...]]:
     for i, w in enumerate(score.word_scores, start=1):
         logprob, pieces = in_base(w.logprob, base), in_base(w.pieces_logprob, base)
         yield number, i, w.word, w.surprisal_bits, w.start, w.end, logprob, w.tokens, w.spelled, pieces
