@@ -57,6 +57,4 @@ def best(members: Iterable[Scored], weight: float) -> Best:
             ties += 1
     assert chosen is not None
     own = chosen.candidate
-    return Best(
-        own.group, own.other, chosen.logprob, top, candidates, ties, own.errors, own.line, own.file, own.text
-    )
+    return Best(own.group, own.other, chosen.logprob, top, candidates, ties, own.errors, own.line, own.file, own.text)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import NamedTuple
 
 from rnncli.analysis.nbest import Scored, best
@@ -69,9 +70,7 @@ def fit(groups: Iterable[Iterable[Scored]]) -> Fit:
     if without < found.errors:
         found, weight = _Interval(0.0, 0.0, without), 0.0
     high = found.high if math.isfinite(found.high) else None
-    return Fit(
-        weight, found.low, high, float(found.errors), float(without), float(oracle), count, candidates
-    )
+    return Fit(weight, found.low, high, float(found.errors), float(without), float(oracle), count, candidates)
 
 
 def _errors(errors: float | None) -> Fraction:
@@ -110,5 +109,5 @@ def _middle(interval: _Interval, corners: Sequence[float]) -> float:
     if all(abs(corner - middle) > CLOSE * middle for corner in inner):
         return middle
     bounds = [interval.low, *inner, interval.end]
-    width, low = max((high - low, -low) for low, high in zip(bounds, bounds[1:], strict=False))
-    return -low + width / 2
+    low, high = max(pairwise(bounds), key=lambda piece: piece[1] - piece[0])
+    return (low + high) / 2

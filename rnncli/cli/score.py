@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from rnncli.choices import Context
+from rnncli.cli.contrast import EachOption, Lists, NbestOption, PairsOption, Reading, TuneOption, WeightOption, contrast
 from rnncli.cli.options import DebugOption, DeviceOption, EngineOption, ModelOption, QuietOption, ThreadsOption
 from rnncli.cli.scoring import By, Choosing, Format, LogBase, Reading, Scoring, Writing, form_of, run
 
@@ -69,6 +70,11 @@ def score(
     strict: Annotated[bool, typer.Option("--strict", help="Stop at a line that is not in the encoding.")] = False,
     encoding: Annotated[str, typer.Option("--encoding", metavar="NAME", help="Encoding of the lines.")] = "utf-8",
     batch_size: Annotated[int | None, typer.Option("--batch-size", hidden=True)] = None,
+    pairs: PairsOption = None,
+    each: EachOption = False,
+    nbest: NbestOption = None,
+    weight: WeightOption = None,
+    tune: TuneOption = None,
     device: DeviceOption = "auto",
     engine: EngineOption = "auto",
     threads: ThreadsOption = None,
