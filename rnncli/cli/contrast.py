@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from rnncli.cli.lines import STDIN, Lines
-from rnncli.cli.terminal import has_color, one_line, paint, say
+from rnncli.cli.terminal import draw, flush, has_color, is_terminal, one_line, paint, say, write
 from rnncli.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from rnncli.analysis.pairs import Accuracy, Verdict
     from rnncli.analysis.scoring import Score
     from rnncli.analysis.tuning import Fit
+    from rnncli.cli.scoring import Choosing, Reading, Scoring, Writing
 
 PANEL = "Pairs and lists"
 FORMS = ("table", "tsv", "json")
@@ -97,19 +100,60 @@ class Lists(NamedTuple):
                 raise ConfigError(f"{name} has no meaning with {self.mode}", hint=f"Leave {name} out.")
 
 
-class Reading(NamedTuple):
-    """How lists are read."""
+def judge(lists: Lists, reading: Reading, scoring: Scoring, writing: Writing, choosing: Choosing) -> bool:
+    """Show what the options about lists ask for. False: there are none."""
+    lists.check(writing.form, _others(reading, scoring, writing, choosing))
+    if lists.mode is None:
+        return False
+    from rnncli.api import load
 
-    encoding: str
-    strict: bool
-    skip_empty: bool
+    loaded = load(scoring.model, device=scoring.device, engine=scoring.engine, threads=scoring.threads)
+    if loaded.choice.notable:
+        say(f"{loaded.choice.why}: PyTorch runs the model", quiet=writing.quiet)
+    score = partial(loaded.scorer.score, batch_size=scoring.batch_size, end=scoring.end)
+    show = draw if writing.form == "table" else write
+    for text in contrast(lists, score, _Opening(reading, writing.quiet), writing.form, writing.header):
+        show(text)
+        if is_terminal(sys.stdout):
+            flush()
+    return True
+
+
+def _others(reading: Reading, scoring: Scoring, writing: Writing, choosing: Choosing) -> dict[str, object]:
+    """Options that lists give no meaning to, and whether they were given."""
+    return {
+        "FILE": reading.files,
+        "--tokens": writing.tokens,
+        "--words": writing.words,
+        "--total": writing.total,
+        "--log-base": writing.log_base != "e",
+        "--context file": scoring.context == "file",
+        "--prefix": reading.prefix,
+        "--text-column": reading.text_column,
+        "--prefix-column": reading.prefix_column,
+        "--regions": reading.regions,
+        "--mask": reading.mask,
+        "--above, --below or --keep": choosing.filters,
+        "--calibrate": choosing.calibrate,
+        "--fail": choosing.fail,
+    }
+
+
+class _Opening(NamedTuple):
+    """How lists are opened."""
+
+    reading: Reading
     quiet: bool
 
+    @property
+    def skip_empty(self) -> bool:
+        return self.reading.skip_empty
+
     def lines(self, file: str) -> Lines:
-        return Lines([file], encoding=self.encoding, strict=self.strict, quiet=self.quiet)
+        return Lines([file], encoding=self.reading.encoding, strict=self.reading.strict, quiet=self.quiet)
 
 
-def contrast(lists: Lists, score: Score, reading: Reading, form: str, header: bool) -> Iterator[str]:
+def contrast(lists: Lists, score: Score, reading: _Opening, form: str, header: bool) -> Iterator[str]:
     """What the options ask for, as text to show."""
     if lists.pairs is not None:
         yield from _pairs(lists.pairs, lists.each, score, reading, form, header)
@@ -128,7 +172,7 @@ def contrast(lists: Lists, score: Score, reading: Reading, form: str, header: bo
         yield from _nbest(lists.nbest, weight, score, reading, form, header)
 
 
-def _pairs(file: str, each: bool, score: Score, reading: Reading, form: str, header: bool) -> Iterator[str]:
+def _pairs(file: str, each: bool, score: Score, reading: _Opening, form: str, header: bool) -> Iterator[str]:
     from rnncli.analysis.lists import read_pairs
     from rnncli.analysis.pairs import Accuracy, Verdict, accuracies, judged
 
@@ -141,7 +185,7 @@ def _pairs(file: str, each: bool, score: Score, reading: Reading, form: str, hea
     lines.warn()
 
 
-def _nbest(file: str, weight: float, score: Score, reading: Reading, form: str, header: bool) -> Iterator[str]:
+def _nbest(file: str, weight: float, score: Score, reading: _Opening, form: str, header: bool) -> Iterator[str]:
     from rnncli.analysis.lists import read_candidates
     from rnncli.analysis.nbest import Best, best, groups
 
@@ -152,7 +196,7 @@ def _nbest(file: str, weight: float, score: Score, reading: Reading, form: str, 
     lines.warn()
 
 
-def _fit(file: str, score: Score, reading: Reading) -> Fit:
+def _fit(file: str, score: Score, reading: _Opening) -> Fit:
     from rnncli.analysis.lists import read_candidates
     from rnncli.analysis.nbest import groups
     from rnncli.analysis.tuning import fit

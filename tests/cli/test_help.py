@@ -10,8 +10,6 @@ from tests.cli.conftest import Call
 
 LATER = (
     "--beam",
-    "--pairs",
-    "--nbest",
     "--below",
     "--prefix",
     "--no-eos",
