@@ -66,8 +66,7 @@ def test_what_is_no_list_of_pairs_is_an_error_that_names_the_line(texts: list[st
 def test_what_is_no_list_of_candidates_is_an_error_after_a_flush(texts: list[str], message: str) -> None:
     found: list[object] = []
     with pytest.raises(CorpusError, match=message):
-        for item in read_candidates(lines(*texts), "x"):
-            found.append(item)  # noqa: PERF402  what came before the error is looked at
+        found.extend(read_candidates(lines(*texts), "x"))
     assert found[-1] is FLUSH
 
 
