@@ -44,8 +44,9 @@ class Reference:
         A CorpusError where the reference is too small to say: fewer than one of its lines would lie beyond.
         """
         count = len(self._values)
-        if min(percent, 100 - percent) / 100 * count < 1:
-            need = ceil(100 / min(percent, 100 - percent)) if 0 < percent < 100 else 0
+        share = min(percent, 100 - percent)
+        need = ceil(100 / share - 1e-9) if share > 0 else 0
+        if not need or count < need:
             lines = "1 line" if count == 1 else f"{count} lines"
             raise CorpusError(
                 f"{self._name} has {lines}: too few for {percent:g} %",

@@ -10,10 +10,6 @@ from tests.cli.conftest import Call
 
 LATER = (
     "--beam",
-    "--below",
-    "--prefix",
-    "--no-eos",
-    "--explain",
     "kenlm",
     "srilm",
     "--check-copy",

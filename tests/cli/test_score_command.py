@@ -84,7 +84,9 @@ def test_total_is_the_sum(toy: Call) -> None:
     [total] = records(toy("score", "--json", "--total", stdin=text).out)
     assert total["logprob"] == pytest.approx(sum(float(str(r["logprob"])) for r in lines))
     assert (total["lines"], total["words"], total["chars"]) == (3, 5, 18)
-    assert total["definition"] == {"engine": "toy", "context": "line"}
+    assert total["definition"] == {
+        "engine": "toy", "lossless": True, "context": "line", "log_base": "e", "end_counted": True,
+    }  # fmt: skip
     header, row = toy("score", "--total", stdin=text).out.splitlines()
     assert dict(zip(header.split("\t"), row.split("\t"), strict=True))["lines"] == "3"
     assert toy("score", "--total", "--no-header", stdin=text).out == row + "\n"

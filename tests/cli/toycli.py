@@ -90,7 +90,9 @@ def load(model: str | None = None, **options: Any) -> ToyModel:
     tokenizer = toy_tokenizer()
     engine = ToyEngine(tokenizer.vocab_size)
     unit: Any = "lines" if model == "lines" else "stream"
-    return ToyModel(Sampler(engine, tokenizer, unit), Scorer(engine, tokenizer), unit, {"engine": "toy"})
+    return ToyModel(
+        Sampler(engine, tokenizer, unit), Scorer(engine, tokenizer), unit, {"engine": "toy", "lossless": True}
+    )
 
 
 def open_run(request: Any) -> ToyRun:
