@@ -9,7 +9,7 @@ significant digits; what has no value is empty.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from rnncli.errors import ConfigError
@@ -110,3 +110,10 @@ def total(tally: Tally, definition: Mapping[str, Any], layout: Layout) -> Iterat
     if layout.header:
         yield _row(*SCORE_FIELDS, "lines", "definition")
     yield _row(*figures(tally, layout.log_base).values(), tally.lines, dumps(definition))
+
+
+def rows(names: Sequence[str], values: Iterable[Sequence[Cell]], *, header: bool) -> Iterator[str]:
+    """A table of anything: the names of its columns, then a row each."""
+    if header:
+        yield _row(*names)
+    yield from (_row(*row) for row in values)
