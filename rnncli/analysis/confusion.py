@@ -90,4 +90,4 @@ def wilson(right: int, trials: int, z: float = Z95) -> Interval | None:
     p, z2 = right / trials, z * z
     middle = (p + z2 / (2 * trials)) / (1 + z2 / trials)
     reach = z / (1 + z2 / trials) * math.sqrt(p * (1 - p) / trials + z2 / (4 * trials * trials))
-    return Interval(max(0.0, middle - reach), min(1.0, middle + reach))
+    return Interval(middle - reach if right else 0.0, middle + reach if right < trials else 1.0)
