@@ -82,8 +82,10 @@ def table(compared: Iterable[Comparison], names: Names, *, color: bool) -> Itera
     """Lines for a person: the winner, by how much, the bits of each, the text."""
     labels = [] if names.label_place is None else ["label"]
     head = ["winner", "by bits", "bits/byte", *map(one_line, names.models), *labels, "text"]
-    sizes = [max(8, width(TIE), *(width(one_line(model)) for model in names.models))]
-    sizes += [max(9, width(name)) for name in head[1:-1]]
+    widest = max(8, *(width(one_line(model)) for model in names.models))
+    sizes = [widest, *(max(9, width(name)) for name in head[1:-1])]
+    if labels:
+        sizes[-1] = widest
     for number, one in enumerate(compared):
         if number == 0:
             yield paint(_line(head, sizes), 1, on=color) + "\n"

@@ -136,7 +136,7 @@ def total_table(summary: Summary, *, color: bool) -> Iterator[str]:
     if summary.ties:
         yield f"ties: {summary.ties:,}\n"
     if summary.pairs:
-        yield "\n" + aligned(("best", "other needs", "95 % of resamples", ""), _pairs(summary), color=color)
+        yield "\n" + aligned(("best", "other needs", "95 % interval", ""), _pairs(summary), color=color)
     if summary.confusion is not None:
         yield "\n" + _confusion_table(summary.confusion, color=color)
 
@@ -146,9 +146,9 @@ def _pairs(summary: Summary) -> list[tuple[str, str, str, str]]:
     for pair in summary.pairs:
         more = f"{pair.other}: {pair.difference:.4f} bits/{pair.per} more"
         if pair.interval is None:
-            found.append((pair.best, more, "-", "too little to say how sure"))
+            found.append((pair.best, more, "-", "too few lines to say"))
             continue
-        sure = "sure" if pair.interval.excludes_zero else "not sure: 0 is among them"
+        sure = "excludes 0" if pair.interval.excludes_zero else "holds 0: it may be chance"
         found.append((pair.best, more, f"{pair.interval.low:.4f} to {pair.interval.high:.4f}", sure))
     return found
 
