@@ -26,8 +26,8 @@ def together(*bits: float, text: str = "abc") -> Comparison:
     return compare([score(one, text) for one in bits])
 
 
-def summed(labels: Sequence[str], lines: Sequence[Comparison], **options: int) -> Summary:
-    totals = Totals(labels, **options)
+def summed(labels: Sequence[str], lines: Sequence[Comparison], seed: int | None = 0) -> Summary:
+    totals = Totals(labels, seed=seed)
     for line in lines:
         totals.add(line)
     return totals.summary()
@@ -101,6 +101,7 @@ def test_a_flush_is_answered_by_all_before_more_is_read() -> None:
             yield item
 
     for one in side_by_side(scorers(), source()):
+        assert len(one.bits) == 3
         events.append(f"row {one.line.text}".strip())
     assert events == ["read", "flush", "row the cat", "read", "read", "flush", "row the dog", "row"]
 
@@ -180,7 +181,7 @@ def test_too_few_lines_have_no_interval_and_none_no_pairs() -> None:
 
 @given(st.lists(st.lists(st.floats(0, 1e6), min_size=3, max_size=3), min_size=1, max_size=20))
 def test_wins_and_ties_are_all_lines(bits: list[list[float]]) -> None:
-    summary = summed("abc", [together(*one) for one in bits], seed=None)  # type: ignore[arg-type]
+    summary = summed("abc", [together(*one) for one in bits], seed=None)
     assert sum(model.wins for model in summary.models) + summary.ties == len(bits)
     assert all(pair.difference >= 0 for pair in summary.pairs)
 
