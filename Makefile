@@ -6,6 +6,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+HOSTS  := $(VENV)/.hosts
 PROSE  := corpora/stories-en.txt corpora/dialogue-en.txt corpora/howto-en.txt
 
 .PHONY: demo test check unit help starter clean
@@ -27,7 +28,7 @@ check: $(READY)
 	$(BIN)/lint-imports
 
 # pytest fails where a test was skipped or is expected to fail, and prints how many: tests/conftest.py.
-unit: $(READY)
+unit: $(HOSTS)
 	$(BIN)/python -m pytest
 
 help: $(READY)
@@ -37,6 +38,11 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	$(BIN)/python -m compileall -q rnncli
+	touch $@
+
+# The programs that a model can run in, for the tests of rnncli/integrations: 0.7 GB that nothing else needs.
+$(HOSTS): $(READY)
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[lm-eval,llm]'
 	touch $@
 
 # The model that ships with the program, from what anyone can rebuild: the texts in the box and Python's own documentation.

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from rnncli.api import Model, export, load, train
     from rnncli.errors import ConfigError, CorpusError, DeviceError, ModelError, RnncliError
+    from rnncli.formats.rows import rows
 
 _HOMES = {
     "Model": "rnncli.api",
@@ -35,6 +36,7 @@ _HOMES = {
     "DeviceError": "rnncli.errors",
     "ModelError": "rnncli.errors",
     "RnncliError": "rnncli.errors",
+    "rows": "rnncli.formats.rows",
 }
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "__version__",
     "export",
     "load",
+    "rows",
     "train",
 ]
 

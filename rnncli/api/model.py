@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rnncli import library
 from rnncli.choices import Context, Device, EngineName, Unit
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rnncli.inference.opening import Opened
+    from rnncli.inference.plan import Line
     from rnncli.inference.sampler import Sampler
     from rnncli.inference.scorer import Scorer
     from rnncli.records import Sample, TextScore
@@ -57,20 +59,61 @@ class Model:
         return Sampler(self.engine, self.tokenizer, self.unit)
 
     def score(
-        self, texts: Iterable[str], *, context: Context = "line", tokens: bool = False, words: bool = False
+        self,
+        texts: str | Iterable[str],
+        *,
+        prefix: str | Sequence[str] = "",
+        end: bool = True,
+        context: Context = "line",
+        tokens: bool = False,
+        words: bool = False,
     ) -> list[TextScore]:
-        """A score for each text, in order; a text is a line, or with context 'file' the next line of one text."""
-        from rnncli.inference.plan import Line
+        """A score for each text, in order; a text is a line, or with context 'file' the next line of one text.
 
-        lines = (Line(text, None, number) for number, text in enumerate(texts, start=1))
-        return list(self.scorer.score(lines, context=context, tokens=tokens, words=words))
+        ``prefix``: what stands before each text, or a list of what stands before each: read and not counted. ``end``:
+        whether the end of the line counts. ``tokens``, ``words``: score each of them, too.
+        """
+        lines = _lines(texts, prefix, context)
+        return list(self.scorer.score(lines, context=context, tokens=tokens, words=words, end=end))
 
     def logprobs(self, text: str) -> NDArray[np.float64]:
         """Natural log-probability of each token of one line, its end the last: (tokens,)."""
+        [logprobs] = self.token_logprobs(text)
+        return logprobs
+
+    def token_logprobs(
+        self, texts: str | Iterable[str], *, prefix: str | Sequence[str] = "", end: bool = True
+    ) -> list[NDArray[np.float64]]:
+        """Natural log-probabilities of each text's tokens, its end the last where it counts: (tokens,) for each."""
         import numpy as np
 
-        [score] = self.score([text], tokens=True)
-        return np.array([token.logprob for token in score.token_scores])
+        scores = self.score(texts, prefix=prefix, end=end, tokens=True)
+        return [np.array([token.logprob for token in score.token_scores], dtype=np.float64) for score in scores]
+
+    def surprisal(
+        self,
+        texts: str | Iterable[str],
+        *,
+        of: Literal["tokens", "words"] = "words",
+        base: float = 2,
+        prefix: str | Sequence[str] = "",
+    ) -> list[NDArray[np.float64]]:
+        """-log P of each word of each text: (words,) for each; or of each token, the line's end the last: (tokens,).
+
+        In bits; with another ``base``, such as math.e or 10, in its units. A word is a piece between whitespace,
+        punctuation attached; its surprisal is that of its tokens and of its end (rnncli score --explain).
+        """
+        import numpy as np
+
+        from rnncli.errors import ConfigError
+
+        if of not in ("tokens", "words"):
+            raise ConfigError(f"surprisal is of tokens or words; got {of}")
+        if not base > 1:
+            raise ConfigError(f"the base of a logarithm must be more than 1; got {base}")
+        scores = self.score(texts, prefix=prefix, tokens=of == "tokens", words=of == "words")
+        parts = [score.token_scores if of == "tokens" else score.word_scores for score in scores]
+        return [np.array([-one.logprob / math.log(base) for one in part], dtype=np.float64) for part in parts]
 
     def sample(self, prompt: str = "", **options: Any) -> Sample:
         """One continuation of ``prompt``; ``options`` are SampleConfig's fields."""
@@ -83,6 +126,23 @@ class Model:
             raise ConfigError(f"sample has no such setting: {error}") from None
         [sample] = self.sampler.samples([prompt], replace(config, count=1))
         return sample
+
+
+def _lines(texts: str | Iterable[str], prefix: str | Sequence[str], context: Context) -> Iterator[Line]:
+    """Texts and what stands before them, numbered from 1."""
+    from rnncli.errors import ConfigError
+    from rnncli.inference.plan import Line
+
+    if prefix and context == "file":
+        raise ConfigError("texts that are the lines of one file have no prefix", hint="Leave out prefix or context.")
+    given = [texts] if isinstance(texts, str) else texts
+    if isinstance(prefix, str):
+        return (Line(text, None, number, prefix=prefix) for number, text in enumerate(given, start=1))
+    given, prefixes = list(given), list(prefix)
+    if len(given) != len(prefixes):
+        raise ConfigError(f"there must be a prefix for each text; got {len(prefixes)} for {len(given)}")
+    pairs = enumerate(zip(given, prefixes, strict=True), start=1)
+    return (Line(text, None, number, prefix=before) for number, (text, before) in pairs)
 
 
 def load(

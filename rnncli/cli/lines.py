@@ -71,11 +71,16 @@ class Lines:
                         f"{file}, line {number} is not {self.encoding.upper()}",
                         hint="Say --encoding NAME, or leave --strict out to score it by its bytes.",
                     )
-            line: Line | None = Line(text, file, number, document)
-            if self._before is not None and line is not None:
-                line = self._before(line, data)
+            try:
+                line = self._shaped(Line(text, file, number, document), data)
+            except CorpusError:
+                yield FLUSH  # what came before it is answered
+                raise
             if line is not None:
                 yield line
+
+    def _shaped(self, line: Line, data: bytes) -> Line | None:
+        return line if self._before is None else self._before(line, data)
 
     def _raw(self) -> Iterator[tuple[int, str, bytes | None]]:
         """Documents by number from 1, their names and their lines, ends included; None where nothing is waiting."""

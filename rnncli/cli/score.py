@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from rnncli.choices import Context
+from rnncli.cli.contrast import EachOption, Lists, NbestOption, PairsOption, TuneOption, WeightOption, judge
 from rnncli.cli.options import DebugOption, DeviceOption, EngineOption, ModelOption, QuietOption, ThreadsOption
 from rnncli.cli.scoring import By, Choosing, Format, LogBase, Reading, Scoring, Writing, form_of, run
 
@@ -69,6 +70,11 @@ def score(
     strict: Annotated[bool, typer.Option("--strict", help="Stop at a line that is not in the encoding.")] = False,
     encoding: Annotated[str, typer.Option("--encoding", metavar="NAME", help="Encoding of the lines.")] = "utf-8",
     batch_size: Annotated[int | None, typer.Option("--batch-size", hidden=True)] = None,
+    pairs: PairsOption = None,
+    each: EachOption = False,
+    nbest: NbestOption = None,
+    weight: WeightOption = None,
+    tune: TuneOption = None,
     device: DeviceOption = "auto",
     engine: EngineOption = "auto",
     threads: ThreadsOption = None,
@@ -83,11 +89,13 @@ def score(
         return
     choosing = Choosing(by, above, below, keep, calibrate, fail)
     form = form_of(format, as_json=json_, filters=choosing.filters and not total)
-    passed = run(
-        Reading(tuple(files or ()), encoding, strict, skip_empty, text_column, prefix_column, prefix, mask, regions),
-        Scoring(model, context, not no_eos, batch_size, device, engine, threads),
-        Writing(form, tokens, words, total, header, log_base, quiet),
-        choosing,
+    reading = Reading(
+        tuple(files or ()), encoding, strict, skip_empty, text_column, prefix_column, prefix, mask, regions
     )
+    scoring = Scoring(model, context, not no_eos, batch_size, device, engine, threads)
+    writing = Writing(form, tokens, words, total, header, log_base, quiet)
+    if judge(Lists(pairs, each, nbest, weight, tune), reading, scoring, writing, choosing):
+        return
+    passed = run(reading, scoring, writing, choosing)
     if fail and passed:
         raise typer.Exit(1)

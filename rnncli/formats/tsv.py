@@ -9,7 +9,7 @@ significant digits; what has no value is empty.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from rnncli.errors import ConfigError
@@ -90,21 +90,21 @@ def scores(scores: Iterable[TextScore], layout: Layout) -> Iterator[str]:
         yield _row(*names, *layout.columns)
     for number, score in enumerate(scores, start=1):
         if layout.tokens:
-            rows = _token_rows(number, score, layout.log_base)
+            rows = token_rows(number, score, layout.log_base)
         elif layout.words:
-            rows = _word_rows(number, score, layout.log_base)
+            rows = word_rows(number, score, layout.log_base)
         else:
             rows = iter([(*figures(score.tally, layout.log_base).values(), score.line, score.file, score.text)])
         yield from (_row(*row, *score.beside) for row in rows)
 
 
-def _token_rows(number: int, score: TextScore, base: str) -> Iterator[tuple[Cell, ...]]:
+def token_rows(number: int, score: TextScore, base: str) -> Iterator[tuple[Cell, ...]]:
     for i, t in enumerate(score.token_scores, start=1):
         logprob = in_base(t.logprob, base)
         yield number, i, t.token, t.surprisal_bits, t.start, t.end, logprob, t.rank, t.entropy
 
 
-def _word_rows(number: int, score: TextScore, base: str) -> Iterator[tuple[Cell, ...]]:
+def word_rows(number: int, score: TextScore, base: str) -> Iterator[tuple[Cell, ...]]:
     for i, w in enumerate(score.word_scores, start=1):
         logprob, pieces = in_base(w.logprob, base), in_base(w.pieces_logprob, base)
         yield number, i, w.word, w.surprisal_bits, w.start, w.end, logprob, w.tokens, w.spelled, pieces
@@ -115,3 +115,10 @@ def total(tally: Tally, definition: Mapping[str, Any], layout: Layout) -> Iterat
     if layout.header:
         yield _row(*SCORE_FIELDS, "lines", "definition")
     yield _row(*figures(tally, layout.log_base).values(), tally.lines, dumps(definition))
+
+
+def rows(names: Sequence[str], values: Iterable[Sequence[Cell]], *, header: bool) -> Iterator[str]:
+    """A table of anything: the names of its columns, then a row each."""
+    if header:
+        yield _row(*names)
+    yield from (_row(*row) for row in values)

@@ -9,8 +9,6 @@ from rnncli.config import TRAINING_OPTIONS, SampleConfig, flag_of, options_of
 from tests.cli.conftest import Call
 
 LATER = (
-    "--pairs",
-    "--nbest",
     "kenlm",
     "srilm",
     "--check-copy",

@@ -64,8 +64,9 @@ def test_columns_are_passed_through(here: Call, tmp_path: Path) -> None:
     code, out, err = here("score", "--text-column", "2", "-q", "a.tsv", "a.tsv")
     assert (code, len(out.splitlines()), err) == (0, 7, "")
     (tmp_path / "b.tsv").write_text("1\tthe\n2\n")
-    code, _, err = here("score", "--text-column", "2", "b.tsv")
+    code, out, err = here("score", "--text-column", "2", "b.tsv")
     assert (code, err.split("\n")[0]) == (4, "rnncli: error: b.tsv, line 2 has 1 column, not 2")
+    assert [row["text"] for row in table(out)] == ["the"]  # what came before it is answered
 
 
 def test_regions_are_sums_of_words(here: Call, tmp_path: Path) -> None:
