@@ -124,7 +124,7 @@ def test_who_leaves_early_leaves_nothing_running() -> None:
     closed = []
 
     class Watched(Scorer):
-        def score(self, *arguments: object, **options: object) -> Iterator[TextScore]:  # type: ignore[override]
+        def score(self, *arguments: object, **options: object) -> Iterator[TextScore]:
             try:
                 yield from super().score(*arguments, **options)  # type: ignore[arg-type]
             finally:
