@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rnncli.errors import CorpusError
+from rnncli.errors import ConfigError, CorpusError
 from rnncli.inference.plan import Line
 
 
 class TextColumn:
-    """Takes the text, and a prefix if one is named, out of rows; the other cells go beside it.
+    """Takes the text, and a prefix if one is named, out of rows; the other cells go beside it, a label among them.
 
     A column is a number from 1, or a name: then the first line of each file names the columns, the same in every
     file. Cells are taken as they are: no quotes, no escapes.
     """
 
-    def __init__(self, text: str, prefix: str | None = None) -> None:
-        self._wanted = (text, prefix)
+    def __init__(self, text: str, prefix: str | None = None, label: str | None = None) -> None:
+        self._wanted = (text, prefix, label)
         self._named = any(column is not None and not column.isdecimal() for column in self._wanted)
         self._header: tuple[str, ...] | None = None
         self._width = 0
@@ -24,11 +24,12 @@ class TextColumn:
         self._document: tuple[str | None, int] | None = None
         self.names: tuple[str, ...] = ()
         """Of the cells beside the text, known after the first row."""
+        self.label_place: int | None = None
+        """Which of them is the label, known then too."""
 
     def like(self) -> TextColumn:
         """The same for another text."""
-        text, prefix = self._wanted
-        return TextColumn(text, prefix)
+        return TextColumn(*self._wanted)
 
     def take(self, line: Line) -> Line | None:
         """The text of a row as a line; None for a header. A CorpusError names a row of another width."""
@@ -50,9 +51,15 @@ class TextColumn:
     def _begin(self, line: Line, cells: Sequence[str]) -> None:
         self._width = len(cells)
         self._header = tuple(cells) if self._named else tuple(f"column_{i + 1}" for i in range(len(cells)))
-        text, prefix = self._wanted
+        text, prefix, label = self._wanted
         self._places = self._find(text, line), None if prefix is None else self._find(prefix, line)
-        self.names = tuple(name for i, name in enumerate(self._header) if i not in self._places)
+        others = [i for i in range(len(cells)) if i not in self._places]
+        self.names = tuple(self._header[i] for i in others)
+        if label is not None:
+            place = self._find(label, line)
+            if place in self._places:
+                raise ConfigError(f"column {label} cannot be the label and the text", hint="Name another column.")
+            self.label_place = others.index(place)
 
     def _find(self, column: str, line: Line) -> int:
         assert self._header is not None

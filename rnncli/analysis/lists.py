@@ -60,29 +60,35 @@ class _Places(NamedTuple):
     group: int | None
 
 
-def read_pairs(lines: Iterable[Line | Flush], name: str, *, skip_empty: bool = False) -> Iterator[Pair]:
+def read_pairs(lines: Iterable[Line | Flush], name: str, *, skip_empty: bool = False) -> Iterator[Pair | Flush]:
     """The pairs of a list. Two columns are good and bad; where there are three, the first names the group.
 
     A file's first line is a header if one of its cells is "good" and another "bad", in capitals or not; those columns
     are then found by name, and the one that is left is the group. ``name`` is what the list is called where it is
-    empty; ``skip_empty``: whether lines without a character are left out.
+    empty; ``skip_empty``: whether lines without a character are left out. FLUSH goes through; before an error there is
+    one, so that what came before it is answered.
     """
     places = _Places(0, 1, None)
     found = False
-    for row in _rows(lines, (2, 3), PAIR_COLUMNS, skip_empty):
-        if isinstance(row, Flush):
-            continue
-        line, cells, first = row
-        if first:
-            named = _named(cells)
-            places = named or (_Places(0, 1, None) if len(cells) == 2 else _Places(1, 2, 0))
-            if named:
+    try:
+        for row in _rows(lines, (2, 3), PAIR_COLUMNS, skip_empty):
+            if isinstance(row, Flush):
+                yield row
                 continue
-        found = True
-        group = None if places.group is None else cells[places.group]
-        yield Pair(cells[places.good], cells[places.bad], group, line.number, line.file)
-    if not found:
-        raise CorpusError(f"{name} holds no pair", hint=f"Its columns are {PAIR_COLUMNS}, separated by tabs.")
+            line, cells, first = row
+            if first:
+                named = _named(cells)
+                places = named or (_Places(0, 1, None) if len(cells) == 2 else _Places(1, 2, 0))
+                if named:
+                    continue
+            found = True
+            group = None if places.group is None else cells[places.group]
+            yield Pair(cells[places.good], cells[places.bad], group, line.number, line.file)
+        if not found:
+            raise CorpusError(f"{name} holds no pair", hint=f"Its columns are {PAIR_COLUMNS}, separated by tabs.")
+    except CorpusError:
+        yield FLUSH
+        raise
 
 
 def _named(cells: Sequence[str]) -> _Places | None:

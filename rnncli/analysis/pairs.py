@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from rnncli.analysis.lists import Pair
 from rnncli.analysis.scoring import Score, with_logprobs
+from rnncli.inference.plan import Flush
 
 Z = 1.959963984540054
 """Standard deviations on either side of the mean between which 95 % of a normal distribution lie."""
@@ -49,7 +50,7 @@ class Accuracy(NamedTuple):
     macro_accuracy: float | None = None
 
 
-def judged(pairs: Iterable[Pair], score: Score) -> Iterator[Verdict]:
+def judged(pairs: Iterable[Pair | Flush], score: Score) -> Iterator[Verdict]:
     """Each pair's verdict, in order."""
     for pair, (good, bad) in with_logprobs(pairs, lambda pair: (pair.good, pair.bad), score):
         yield Verdict(pair.group, good > bad, good, bad, good - bad, pair.line, pair.file, pair.good, pair.bad)

@@ -22,7 +22,7 @@ from typing import NamedTuple
 from rnncli.analysis.nbest import Scored, best
 
 CLOSE = 1e-9
-"""Relative distance from a corner within which rounding could choose either candidate."""
+"""Relative distance from a corner within which rounding could choose either candidate: corners so close are one."""
 
 
 class Fit(NamedTuple):
@@ -65,6 +65,7 @@ def fit(groups: Iterable[Iterable[Scored]]) -> Fit:
             errors = _errors(one.candidate.errors)
             changes[weight] = changes.get(weight, Fraction(0)) + errors - before
             before = errors
+    changes = _merged(changes)
     found = min(_intervals(changes), key=lambda one: (one.errors, one.low - one.end, one.low))
     weight = _middle(found, sorted(changes))
     if without < found.errors:
@@ -90,6 +91,16 @@ def envelope(members: Sequence[Scored]) -> Iterator[tuple[float, Scored]]:
             return
         met = [((now.candidate.other - one.candidate.other) / (one.logprob - now.logprob), one) for one in lines]
         since, now = min(met, key=lambda pair: (pair[0], -pair[1].logprob))
+
+
+def _merged(changes: dict[float, Fraction]) -> dict[float, Fraction]:
+    """Corners that only rounding tells apart as one: no interval between them is real."""
+    merged: dict[float, Fraction] = {}
+    kept = 0.0
+    for corner in sorted(changes):
+        kept = corner if corner - kept > CLOSE * corner else kept
+        merged[kept] = merged.get(kept, Fraction(0)) + changes[corner]
+    return merged
 
 
 def _intervals(changes: dict[float, Fraction]) -> Iterator[_Interval]:

@@ -17,6 +17,7 @@ ROOT = Group(
         "train": "rnncli.cli.train:train",
         "sample": "rnncli.cli.sample:sample",
         "score": "rnncli.cli.score:score",
+        "compare": "rnncli.cli.compare:compare",
         "export": "rnncli.cli.export:export",
         "models": Group(
             "What models there are, and what they are.",

@@ -89,15 +89,15 @@ class Lists(NamedTuple):
             raise ConfigError("--weight is for --nbest")
         if self.weight is not None and self.tune is not None:
             raise ConfigError("--weight and --tune cannot be given together", hint="--tune finds the weight.")
-        if self.weight is not None and not math.isfinite(self.weight):
-            raise ConfigError(f"--weight {self.weight} is not finite")
+        if self.weight is not None and not 0 <= self.weight < math.inf:
+            raise ConfigError(f"--weight {self.weight:g} must be 0 or more, and finite")
         if self.nbest == self.tune == STDIN:
             raise ConfigError("standard input was given twice", hint="Give --nbest or --tune a file.")
-        if self.mode is not None and form not in FORMS:
-            raise ConfigError(f"--format {form} has no meaning with {self.mode}", hint="It takes table, tsv or json.")
         for name, given in others.items():
             if self.mode is not None and given:
-                raise ConfigError(f"{name} has no meaning with {self.mode}", hint=f"Leave {name} out.")
+                raise ConfigError(f"{name} has no meaning with {self.mode}", hint="Leave it out.")
+        if self.mode is not None and form not in FORMS:
+            raise ConfigError(f"--format {form} has no meaning with {self.mode}", hint="It takes table, tsv or json.")
 
 
 def judge(lists: Lists, reading: Reading, scoring: Scoring, writing: Writing, choosing: Choosing) -> bool:
@@ -122,7 +122,7 @@ def judge(lists: Lists, reading: Reading, scoring: Scoring, writing: Writing, ch
 def _others(reading: Reading, scoring: Scoring, writing: Writing, choosing: Choosing) -> dict[str, object]:
     """Options that lists give no meaning to, and whether they were given."""
     return {
-        "FILE": reading.files,
+        "another FILE": reading.files,
         "--tokens": writing.tokens,
         "--words": writing.words,
         "--total": writing.total,
@@ -133,7 +133,8 @@ def _others(reading: Reading, scoring: Scoring, writing: Writing, choosing: Choo
         "--prefix-column": reading.prefix_column,
         "--regions": reading.regions,
         "--mask": reading.mask,
-        "--above, --below or --keep": choosing.filters,
+        "a filter (--above, --below, --keep)": choosing.filters,
+        "--by": choosing.by != "perplexity",
         "--calibrate": choosing.calibrate,
         "--fail": choosing.fail,
     }
@@ -159,17 +160,18 @@ def contrast(lists: Lists, score: Score, reading: _Opening, form: str, header: b
         yield from _pairs(lists.pairs, lists.each, score, reading, form, header)
         return
     weight = 1.0 if lists.weight is None else lists.weight
+    lines = None if lists.nbest is None else reading.lines(lists.nbest)  # a missing file is found out before the fit
     if lists.tune is not None:
         from rnncli.analysis.tuning import Fit
 
         fit = _fit(lists.tune, score, reading)
         weight = fit.weight
-        if lists.nbest is None:
+        if lines is None:
             yield from _shown(Fit, [fit], _fit_table, form, header)
             return
         say(f"{lists.tune}: {_in_words(fit)}", quiet=reading.quiet)
-    if lists.nbest is not None:
-        yield from _nbest(lists.nbest, weight, score, reading, form, header)
+    if lines is not None:
+        yield from _nbest(lines, weight, score, reading, form, header)
 
 
 def _pairs(file: str, each: bool, score: Score, reading: _Opening, form: str, header: bool) -> Iterator[str]:
@@ -185,12 +187,11 @@ def _pairs(file: str, each: bool, score: Score, reading: _Opening, form: str, he
     lines.warn()
 
 
-def _nbest(file: str, weight: float, score: Score, reading: _Opening, form: str, header: bool) -> Iterator[str]:
+def _nbest(lines: Lines, weight: float, score: Score, reading: _Opening, form: str, header: bool) -> Iterator[str]:
     from rnncli.analysis.lists import read_candidates
     from rnncli.analysis.nbest import Best, best, groups
 
-    lines = reading.lines(file)
-    candidates = read_candidates(lines, file, skip_empty=reading.skip_empty)
+    candidates = read_candidates(lines, lines.files[0], skip_empty=reading.skip_empty)
     found = (best(members, weight) for members in groups(candidates, score))
     yield from _shown(Best, found, _best_table, form, header)
     lines.warn()
@@ -263,6 +264,6 @@ def _head(text: str) -> str:
 def _in_words(fit: Fit) -> str:
     high = "any more" if fit.high is None else f"{fit.high:.6g}"
     return (
-        f"weight {fit.weight:.6g} ({fit.low:.6g} to {high}) makes {fit.errors:.6g} errors, weight 0 "
-        f"{fit.errors_without:.6g}, the best choices {fit.errors_oracle:.6g}"
+        f"weight {fit.weight:.6g} ({fit.low:.6g} to {high}), errors {fit.errors:.6g}; with weight 0 "
+        f"{fit.errors_without:.6g}, of the best choices {fit.errors_oracle:.6g}"
     )

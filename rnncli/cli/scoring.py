@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from rnncli.choices import Context, Device, EngineName
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from rnncli.formats.layout import Layout
     from rnncli.records import TextScore
 
-Format = Literal["auto", "table", "tsv", "json", "kenlm", "srilm"]
+RecordFormat = Literal["auto", "table", "tsv", "json"]
+Format = Literal[RecordFormat, "kenlm", "srilm"]
 Form = Literal["table", "tsv", "json", "lines", "kenlm", "srilm"]
 LogBase = Literal["e", "2", "10"]
 By = Literal["perplexity", "bits_per_byte", "logprob"]
@@ -228,12 +229,13 @@ def _write(
         names = (*shaping.names, *(() if choice is None else choice.names))
         scores = itertools.chain([] if first is None else [first], scores)
         output = _records(scores, writing.form, layout._replace(columns=names))
-    _show(output, draw if writing.form == "table" else write)
+    show(output, draw if writing.form == "table" else write)
 
 
-def _show(output: Iterable[str], show: Any) -> None:
+def show(output: Iterable[str], how: Callable[[str], None]) -> None:
+    """Put texts out as they come: ``write`` or ``draw`` is how."""
     for text in output:
-        show(text)
+        how(text)
         if is_terminal(sys.stdout):
             flush()
 

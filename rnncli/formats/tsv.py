@@ -76,6 +76,11 @@ def _row(*values: Cell) -> str:
     return "\t".join(map(_cell, values))
 
 
+def row(values: Iterable[Cell]) -> str:
+    """Cells as they stand in a table."""
+    return _row(*values)
+
+
 def scores(scores: Iterable[TextScore], layout: Layout) -> Iterator[str]:
     """A row for each line, or one for each of its tokens or words; sentences are numbered from 1."""
     if layout.tokens and layout.words:

@@ -6,7 +6,9 @@ out has -inf, the others keep their differences, and the likeliest one stays.
 
 from __future__ import annotations
 
+import dataclasses
 import math
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -146,6 +148,13 @@ def _greedy(weights: Weights) -> Weights:
     certain = np.zeros_like(weights)
     np.put_along_axis(certain, weights.argmax(axis=-1)[..., None], 1.0, axis=-1)
     return certain
+
+
+def with_seed(config: SampleConfig) -> SampleConfig:
+    """The same with a seed: a new one, where none was asked for."""
+    if config.seed is not None:
+        return config
+    return dataclasses.replace(config, seed=int.from_bytes(os.urandom(4), "little"))
 
 
 ROUNDS = 10

@@ -6,8 +6,6 @@ function of (seed, number of the sample, tokens before it), so it gives one text
 
 from __future__ import annotations
 
-import dataclasses
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,7 +17,7 @@ import numpy as np
 from rnncli.config import SampleConfig, Unit
 from rnncli.errors import ConfigError
 from rnncli.inference.beam import beam_search
-from rnncli.inference.decoding import REPEAT_WINDOW, distribution, draw, uniform
+from rnncli.inference.decoding import REPEAT_WINDOW, distribution, draw, uniform, with_seed
 from rnncli.inference.emission import Emission, Stop
 from rnncli.inference.engine import Engine, Floats, State, select, stack
 from rnncli.inference.healing import Covers, Pieces, find_covers, take_back, unsampled
@@ -84,7 +82,7 @@ class Sampler:
 
     def stream(self, prompt: str, config: SampleConfig, *, sample: int = 0) -> Iterator[Chunk]:
         """The continuation of a prompt, a chunk a token, each as soon as it is certain."""
-        config = _with_seed(config)
+        config = with_seed(config)
         if config.beam:
             yield from self._beam(prompt, config)[0].chunks
             return
@@ -95,7 +93,7 @@ class Sampler:
 
     def samples(self, prompts: Sequence[str], config: SampleConfig) -> Iterator[Sample]:
         """``config.count`` samples of each prompt, in order, some rows at a time."""
-        config = _with_seed(config)
+        config = with_seed(config)
         if config.beam:
             for prompt in prompts:
                 yield from (self._finished(row, config) for row in self._beam(prompt, config))
@@ -292,12 +290,6 @@ class Sampler:
             stopped=row.emission.stopped,
             seed=config.seed,
         )
-
-
-def _with_seed(config: SampleConfig) -> SampleConfig:
-    if config.seed is not None:
-        return config
-    return dataclasses.replace(config, seed=int.from_bytes(os.urandom(4), "little"))
 
 
 def _batches(jobs: Iterator[tuple[str, int]], size: int) -> Iterator[list[tuple[str, int]]]:

@@ -62,6 +62,14 @@ def test_bytes_that_are_no_text_are_scored_and_counted(toy: Call) -> None:
     assert toy("score", "--pairs", "-", "--strict", stdin=b"the cat\t\xff\n").code == 4
 
 
+def test_what_came_before_an_error_is_shown(toy: Call) -> None:
+    options = ("score", "--each", "--json", "--pairs", "-")
+    for text, more in ((b"the\tcat\nthe cat\n", ()), (b"the\tcat\n\xff\ta\n", ("--strict",))):
+        code, out, err = toy(*options, *more, stdin=text)
+        assert (code, [(r["line"], r["good"]) for r in records(out)]) == (4, [(1, "the")])
+        assert err.startswith("rnncli: error: -, line 2 ")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -71,7 +79,12 @@ def test_bytes_that_are_no_text_are_scored_and_counted(toy: Call) -> None:
         (["--pairs", "-", "--tokens"], 2, "--tokens has no meaning with --pairs"),
         (["--nbest", "-", "--total"], 2, "--total has no meaning with --nbest"),
         (["--pairs", "-", "--context", "file"], 2, "--context file has no meaning with --pairs"),
-        (["--nbest", "-", "--weight", "nan"], 2, "--weight nan is not finite"),
+        (["--nbest", "-", "--weight", "nan"], 2, "--weight nan must be 0 or more"),
+        (["--nbest", "-", "--weight", "-1"], 2, "--weight -1 must be 0 or more"),
+        (["--pairs", "-", "a"], 2, "another FILE has no meaning with --pairs"),
+        (["--pairs", "-", "--above", "3"], 2, "a filter (--above, --below, --keep) has no meaning with --pairs"),
+        (["--pairs", "-", "--by", "logprob"], 2, "--by has no meaning with --pairs"),
+        (["--tune", "-", "--nbest", "none.tsv"], 4, "there is no file none.tsv"),
         (["--weight", "1"], 2, "--weight is for --nbest"),
         (["--each"], 2, "--each is for --pairs"),
         (["--tune", "-", "--nbest", "-"], 2, "standard input was given twice"),

@@ -16,7 +16,7 @@ def test_commands(here: Call) -> None:
     assert (code, err) == (0, "")
     listed = out[out.index("Commands:") :].split("\n")
     assert [line.split()[0] for line in listed[1:] if line.strip()] == [
-        "train", "sample", "score", "export", "models", "corpora",
+        "train", "sample", "score", "compare", "export", "models", "corpora",
     ]  # fmt: skip
 
 

@@ -76,7 +76,16 @@ def test_every_command_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_each_command_is_in_the_readme() -> None:
     text = README.read_text(encoding="utf-8")
-    for command in ("train", "sample", "score", "models list", "models show", "models remove", "corpora list"):
+    for command in (
+        "train",
+        "sample",
+        "score",
+        "compare",
+        "models list",
+        "models show",
+        "models remove",
+        "corpora list",
+    ):
         assert f"rnncli {command}" in text
     for target in re.findall(r"^    make (\w+)", text, re.MULTILINE):
         assert f"\n{target}:" in (README.parent / "Makefile").read_text(encoding="utf-8")

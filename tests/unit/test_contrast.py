@@ -70,6 +70,11 @@ def test_what_is_no_list_of_candidates_is_an_error_after_a_flush(texts: list[str
     assert found[-1] is FLUSH
 
 
+def test_pairs_hand_a_flush_on() -> None:
+    found = list(read_pairs([*lines("a\tb"), FLUSH, Line("c\td", "a.tsv", 2, 1)], "x"))
+    assert found == [Pair("a", "b", None, 1, "a.tsv"), FLUSH, Pair("c", "d", None, 2, "a.tsv")]
+
+
 def test_a_tie_is_wrong_and_groups_come_in_order() -> None:
     texts = ["z\ta\tbb", "z\taa\tb", "b\ta\tc", "b\ta\tbbb", "b\ta\tbb"]
     one, other, total = accuracies(judged(read_pairs(lines(*texts), "x"), by_length))
@@ -141,6 +146,28 @@ def brute_force(lists: list[list[Scored]]) -> tuple[int, float, float]:
             intervals.append((errors, float(low), end))
     ends = {i: i[2] if math.isfinite(i[2]) else 2 * i[1] or 2.0 for i in intervals}
     return min(intervals, key=lambda i: (i[0], i[1] - ends[i], i[1]))
+
+
+def test_corners_that_only_rounding_tells_apart_are_one() -> None:
+    # Both groups turn at 3, which in tenths comes out a bit below: only in between would neither make an error.
+    plain = scored([(3, -1, 0), (0, 0, 1)])
+    tenths = [Scored(Candidate("h", 0.3, "", 1.0), -0.1), Scored(Candidate("h", 0.0, "", 0.0), 0.0)]
+    assert 0.3 / 0.1 < 3.0
+    found = fit([plain, tenths])
+    assert (found.errors, found.low, found.high, found.weight) == (1.0, 0.0, None, 1.0)
+
+
+SCALED = st.tuples(
+    st.sampled_from([1.0, 3.0, 0.1, 7.0, 1 / 3]),
+    st.lists(st.tuples(st.integers(-4, 4), st.integers(-5, 0), st.integers(0, 3)), min_size=1, max_size=5),
+)
+
+
+@given(st.lists(SCALED, min_size=1, max_size=4))
+def test_the_weight_makes_the_errors_that_are_told(lists: list[tuple[float, list[tuple[int, int, int]]]]) -> None:
+    groups = [[Scored(Candidate("g", k * o, "", float(e)), k * s) for o, s, e in rows] for k, rows in lists]
+    found = fit(groups)
+    assert sum(best(members, found.weight).errors or 0 for members in groups) == found.errors
 
 
 ROWS = st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 0), st.integers(0, 3)), min_size=1, max_size=6)
