@@ -10,7 +10,7 @@ from rnncli.choices import Context
 from rnncli.cli.comparing import Comparing, run
 from rnncli.cli.options import DebugOption, DeviceOption, EngineOption, QuietOption, ThreadsOption
 from rnncli.cli.score import COLUMN
-from rnncli.cli.scoring import Format, Reading, Scoring, Writing, form_of
+from rnncli.cli.scoring import Reading, RecordFormat, Scoring, Writing, form_of
 
 
 def compare(
@@ -28,7 +28,7 @@ def compare(
         ),
     ] = None,
     format: Annotated[  # noqa: A002
-        Format, typer.Option("--format", help="auto: a table on a terminal, tsv in a pipe.")
+        RecordFormat, typer.Option("--format", help="auto: a table on a terminal, tsv in a pipe.")
     ] = "auto",
     json_: Annotated[bool, typer.Option("--json", help="Short for --format json: an object a line.")] = False,
     header: Annotated[bool, typer.Option("--header/--no-header", help="Begin TSV with the names of columns.")] = True,

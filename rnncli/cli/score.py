@@ -12,6 +12,11 @@ from rnncli.cli.options import DebugOption, DeviceOption, EngineOption, ModelOpt
 from rnncli.cli.scoring import By, Choosing, Format, LogBase, Reading, Scoring, Writing, form_of, run
 
 COLUMN = "N|NAME"
+FORMAT_HELP = (
+    "auto: a table on a terminal, tsv in a pipe, lines from a filter. kenlm: as its query -v; srilm: as its ngram -ppl "
+    "-debug. In these two words are what stands between blanks, a spelled one is an OOV, logarithms have base 10, and "
+    "the numbers of tokens stand for the lengths of n-grams."
+)
 
 
 def score(
@@ -21,7 +26,7 @@ def score(
     ] = None,
     model: ModelOption = None,
     format: Annotated[  # noqa: A002
-        Format, typer.Option("--format", help="auto: a table on a terminal, tsv in a pipe, lines from a filter.")
+        Format, typer.Option("--format", help=FORMAT_HELP)
     ] = "auto",
     json_: Annotated[bool, typer.Option("--json", help="Short for --format json: an object a line.")] = False,
     header: Annotated[bool, typer.Option("--header/--no-header", help="Begin TSV with the names of columns.")] = True,

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from rnncli.formats.layout import Layout
     from rnncli.records import TextScore
 
-Format = Literal["auto", "table", "tsv", "json"]
-Form = Literal["table", "tsv", "json", "lines"]
+RecordFormat = Literal["auto", "table", "tsv", "json"]
+Format = Literal[RecordFormat, "kenlm", "srilm"]
+Form = Literal["table", "tsv", "json", "lines", "kenlm", "srilm"]
 LogBase = Literal["e", "2", "10"]
 By = Literal["perplexity", "bits_per_byte", "logprob"]
 
@@ -92,6 +93,8 @@ def form_of(wanted: Format, *, as_json: bool, filters: bool) -> Form:
 def run(reading: Reading, scoring: Scoring, writing: Writing, choosing: Choosing) -> bool:
     """Score, choose, write. Whether a filter let a line pass."""
     _check(reading, scoring, writing)
+    if writing.form in ("kenlm", "srilm"):
+        _check_spaced(reading, writing, choosing)
     from rnncli.analysis.columns import TextColumn
     from rnncli.analysis.shaping import Shaping
 
@@ -130,17 +133,33 @@ def _check(reading: Reading, scoring: Scoring, writing: Writing) -> None:
         raise ConfigError("--prefix-column needs --text-column", hint="Name the column of the text too.")
 
 
+def _check_spaced(reading: Reading, writing: Writing, choosing: Choosing) -> None:
+    """These formats belong to other programs, and have no place for what those do not know."""
+    unknown = {
+        "--tokens": writing.tokens,
+        "--regions": bool(reading.regions),
+        "--log-base": writing.log_base not in ("e", "10"),
+        "--calibrate without a filter": choosing.calibrate is not None and not choosing.filters,
+    }
+    for option in (name for name, given in unknown.items() if given):
+        hint = "It has words alone, in base 10: --format json has the rest."
+        raise ConfigError(f"--format {writing.form} has no place for {option}", hint=hint)
+
+
 def _lines(reading: Reading, files: tuple[str, ...], quiet: bool, shaping: Shaping) -> Lines:
     return Lines(files, encoding=reading.encoding, strict=reading.strict, quiet=quiet, before=shaping.before)
 
 
 def _scores(loaded: Model, lines: Lines, reading: Reading, scoring: Scoring, writing: Writing) -> Iterator[TextScore]:
+    from rnncli.formats import FORMATS
+
     tinted = writing.form == "table" and has_color("stdout")
+    spaced = writing.form in FORMATS and FORMATS[writing.form].needs_words
     return loaded.scorer.score(
         lines,
         context=scoring.context,
         tokens=(writing.tokens or tinted) and not writing.total,
-        words=(writing.words or bool(reading.regions)) and not writing.total,
+        words=spaced or ((writing.words or bool(reading.regions)) and not writing.total),
         skip_empty=reading.skip_empty,
         batch_size=scoring.batch_size,
         end=scoring.end,
@@ -222,19 +241,15 @@ def show(output: Iterable[str], how: Callable[[str], None]) -> None:
 
 
 def _total(scores: Iterator[TextScore], definition: Mapping[str, Any], form: Form, layout: Layout) -> Iterator[str]:
-    from rnncli.records import Tally
-
-    tally = Tally()
-    for score in scores:
-        tally += score.tally
     if form == "table":
         from rnncli.cli.table import total_table
+        from rnncli.formats.fields import tally_of
 
-        yield total_table(tally, definition, layout, color=has_color("stdout"))
+        yield total_table(tally_of(scores), definition, layout, color=has_color("stdout"))
     else:
         from rnncli.formats import FORMATS
 
-        yield from (line + "\n" for line in FORMATS[form].total(tally, definition, layout))
+        yield from (line + "\n" for line in FORMATS[form].total(scores, definition, layout))
 
 
 def _records(scores: Iterator[TextScore], form: Form, layout: Layout) -> Iterator[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
-from rnncli.records import LN2, Tally
+from rnncli.records import LN2, Tally, TextScore
 
 SCORE_FIELDS = (
     "logprob",
@@ -29,6 +30,14 @@ LOG_BASES = {"e": 1.0, "2": LN2, "10": math.log(10.0)}
 def in_base(logprob: float, base: str) -> float:
     """A natural logarithm in another base."""
     return logprob if base == "e" else logprob / LOG_BASES[base]
+
+
+def tally_of(scores: Iterable[TextScore]) -> Tally:
+    """The sum of all."""
+    tally = Tally()
+    for score in scores:
+        tally += score.tally
+    return tally
 
 
 def figures(tally: Tally, log_base: str = "e") -> dict[str, float | int | None]:

@@ -7,9 +7,9 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from rnncli.formats.fields import figures, in_base
+from rnncli.formats.fields import figures, in_base, tally_of
 from rnncli.formats.layout import Layout
-from rnncli.records import Sample, Tally, TextScore, TokenScore, WordScore
+from rnncli.records import Sample, TextScore, TokenScore, WordScore
 from rnncli.text.escapes import without_lone
 
 
@@ -73,8 +73,9 @@ def _word(word: WordScore, layout: Layout) -> dict[str, Any]:
     }
 
 
-def total(tally: Tally, definition: Mapping[str, Any], layout: Layout) -> Iterator[str]:
+def total(scores: Iterable[TextScore], definition: Mapping[str, Any], layout: Layout) -> Iterator[str]:
     """One object for everything."""
+    tally = tally_of(scores)
     yield dumps({**figures(tally, layout.log_base), "lines": tally.lines, "definition": definition})
 
 

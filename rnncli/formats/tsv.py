@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from rnncli.errors import ConfigError
-from rnncli.formats.fields import SCORE_FIELDS, figures, in_base
+from rnncli.formats.fields import SCORE_FIELDS, figures, in_base, tally_of
 from rnncli.formats.json import dumps
 from rnncli.formats.layout import Layout
-from rnncli.records import Tally, TextScore
+from rnncli.records import TextScore
 
 LINE_COLUMNS = (*SCORE_FIELDS, "line", "file", "text")
 # The first four are the ones that psycholinguistic tools know; surprisal is in bits, from 1 are both ids.
@@ -110,8 +110,9 @@ def word_rows(number: int, score: TextScore, base: str) -> Iterator[tuple[Cell, 
         yield number, i, w.word, w.surprisal_bits, w.start, w.end, logprob, w.tokens, w.spelled, pieces
 
 
-def total(tally: Tally, definition: Mapping[str, Any], layout: Layout) -> Iterator[str]:
+def total(scores: Iterable[TextScore], definition: Mapping[str, Any], layout: Layout) -> Iterator[str]:
     """A header and one row for everything; the definition is one cell of JSON."""
+    tally = tally_of(scores)
     if layout.header:
         yield _row(*SCORE_FIELDS, "lines", "definition")
     yield _row(*figures(tally, layout.log_base).values(), tally.lines, dumps(definition))

@@ -40,6 +40,7 @@ CAT = TextScore(
 EMPTY = TextScore(text="", tally=Tally(logprob=-800.0, tokens=1, lines=1, lossless=False))
 PLAIN = Layout()
 VALID = Tally(logprob=-70.0, tokens=20, lines=5, words=10, chars=45, bytes=45)
+VALID_TEXT = TextScore(text="", tally=VALID)
 
 
 def written(name: str, *, tokens: bool = False, words: bool = False) -> Iterator[str]:
@@ -115,10 +116,10 @@ SAMPLE = Sample(
         ("score.tsv", written("tsv")),
         ("tokens.tsv", written("tsv", tokens=True)),
         ("words.tsv", written("tsv", words=True)),
-        ("total.tsv", FORMATS["tsv"].total(CAT.tally + VALID, DEFINITION, PLAIN)),
+        ("total.tsv", FORMATS["tsv"].total([CAT, VALID_TEXT], DEFINITION, PLAIN)),
         ("score.jsonl", written("json")),
         ("details.jsonl", written("json", tokens=True, words=True)),
-        ("total.jsonl", FORMATS["json"].total(CAT.tally + VALID, DEFINITION, PLAIN)),
+        ("total.jsonl", FORMATS["json"].total([CAT, VALID_TEXT], DEFINITION, PLAIN)),
         ("sample.jsonl", iter([json_format.sample(SAMPLE)])),
         ("events.jsonl", events()),
     ],
@@ -165,7 +166,7 @@ def test_logarithms_have_the_base_that_is_asked_for(base: str, number: float) ->
     assert value["perplexity"] == parsed(CAT)["perplexity"]
     assert value["word_scores"][1]["surprisal_bits"] == pytest.approx(3.5 / math.log(2))
     assert number ** float(cells(CAT, Layout(log_base=base))["logprob"]) == pytest.approx(math.exp(-10.5))
-    [_, total] = FORMATS["tsv"].total(CAT.tally, {}, Layout(log_base=base))
+    [_, total] = FORMATS["tsv"].total([CAT], {}, Layout(log_base=base))
     assert number ** float(total.split("\t")[0]) == pytest.approx(math.exp(-10.5))
 
 
