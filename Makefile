@@ -29,7 +29,7 @@ check: $(READY)
 
 # pytest fails where a test was skipped or is expected to fail, and prints how many: tests/conftest.py.
 unit: $(HOSTS)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 help: $(READY)
 	$(BIN)/python -m rnncli.cli.write_help

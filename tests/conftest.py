@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -19,13 +18,10 @@ TINY_TEXT = "".join(
 )
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Note each test that was skipped, or that has an xfail mark, whatever became of it."""
-    report = yield
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note each test that was skipped, or that has an xfail mark, whatever became of it, in whatever process it ran."""
     if report.skipped or hasattr(report, "wasxfail"):
         HIDDEN.append(report.nodeid)
-    return report
 
 
 def pytest_collectreport(report: pytest.CollectReport) -> None:
