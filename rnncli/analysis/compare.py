@@ -98,7 +98,7 @@ class ModelTotal(NamedTuple):
 
     @property
     def bits(self) -> float:
-        return -self.tally.logprob / LN2
+        return 0.0 - self.tally.logprob / LN2  # of nothing 0, not -0
 
     @property
     def bits_per_line(self) -> float | None:

@@ -4,7 +4,7 @@ As there, an OOV is not scored: its line says ``<unk>``, ``[OOV] 0 [ -inf ]``, a
 it, though "words" counts it. So with W words, O OOVs, Z zeroprobs and S sentences, ppl is
 10^(-logprob / (W - O - Z + S)) and ppl1 10^(-logprob / (W - O - Z)), undefined where nothing is left to divide by.
 Text with OOVs looks good by this; so one line that SRILM does not have, "Perplexity including OOVs:" as KenLM writes
-it, stands before the last block, with everything in it above and W + S below.
+it, stands after the last block, with everything in it above and W + S below.
 
 The number before "gram", there the length of the n-gram that matched, is the number of the word's tokens. Sentences
 are line ends that count: with --no-eos there are 0, and ppl is ppl1. Empty lines are sentences too. Of several files
@@ -69,11 +69,11 @@ class _Whole:
         self._scored += _scored(line)
 
     def lines(self) -> Iterator[str]:
-        yield f"Perplexity including OOVs:\t{_figure(self._sums.perplexity)}"
         name = escape(self._first or "-") + (f" and {self._files - 1} more" if self._files > 1 else "")
         first, *rest = _block(self._sums, self._scored)
         yield f"file {name}: {first}"
         yield from rest
+        yield f"Perplexity including OOVs:\t{_figure(self._sums.perplexity)}"
 
 
 def _scored(line: Spaced) -> float:

@@ -101,8 +101,8 @@ def read_figures(counts: str, figures: str) -> dict[str, float]:
 
 
 def read_srilm(text: str) -> Read:
-    """Blocks of a sentence, its words, its two lines and an empty one; at the end the two lines of the file."""
-    *rows, including, counts, figures = text.removesuffix("\n").split("\n")
+    """Blocks of a sentence, its words, its two lines and an empty one; at the end the three of the file."""
+    *rows, counts, figures, including = text.removesuffix("\n").split("\n")
     words, lines = [], []
     while rows:
         rows.pop(0)  # the sentence
@@ -202,8 +202,9 @@ def test_nothing_at_all() -> None:
         "Perplexity including OOVs:\tnan\nPerplexity excluding OOVs:\tnan\nOOVs:\t0\nTokens:\t0\n"
     )  # fmt: skip
     assert totalled("srilm", []) == written("srilm", []) == (
-        "Perplexity including OOVs:\tundefined\nfile -: 0 sentences, 0 words, 0 OOVs\n"
+        "file -: 0 sentences, 0 words, 0 OOVs\n"
         "0 zeroprobs, logprob= 0 ppl= undefined ppl1= undefined\n"
+        "Perplexity including OOVs:\tundefined\n"
     )  # fmt: skip
 
 
@@ -218,7 +219,7 @@ def test_what_is_impossible_is_a_zeroprob() -> None:
 def test_the_last_block_names_its_files() -> None:
     def name(*files: str | None) -> str:
         text = totalled("srilm", [line("", -1, file=file) for file in files])
-        return text.splitlines()[1].removeprefix("file ").partition(":")[0]
+        return text.splitlines()[0].removeprefix("file ").partition(":")[0]
 
     assert name("a.txt", "a.txt") == "a.txt"
     assert name(None) == "-"
