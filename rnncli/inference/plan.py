@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 WINDOW_LINES = 2048
-WINDOW_CHARS = 1 << 17
+WINDOW_CHARS = 3 << 15
 """More would gain nothing, and leave one thread with a long window at the end while the others have none."""
 FIRST_WINDOW = 32
 """Lines of the first window; each is twice the one before, so that the first answers come soon."""
