@@ -8,26 +8,16 @@ replacement, again and again, and must have them all. A line's count in such a d
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from rnncli.analysis.interval import Interval
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95
 BLOCK = 64
 """Rows whose counts are drawn together. Results do not depend on it but for rounding."""
-
-
-class Interval(NamedTuple):
-    """From where to where."""
-
-    low: float
-    high: float
-
-    @property
-    def excludes_zero(self) -> bool:
-        return self.low > 0 or self.high < 0
 
 
 class Bootstrap:

@@ -15,7 +15,7 @@ from rnncli.choices import Context
 from rnncli.records import LN2, Tally, TextScore
 
 if TYPE_CHECKING:
-    from rnncli.analysis.bootstrap import Interval
+    from rnncli.analysis.interval import Interval
     from rnncli.inference.plan import Flush, Line
     from rnncli.inference.scorer import Scorer
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-from rnncli.analysis.bootstrap import Interval
+from rnncli.analysis.interval import Interval, wilson
 
-Z95 = 1.959963984540054
-"""The normal distribution has 95 % within so many standard deviations."""
 MOST_STRANGERS = 100
 """Labels that no model has are told apart up to so many: a column of numbers must not fill the memory."""
 
@@ -81,13 +78,3 @@ class Confusion:
 def share(part: int, whole: int) -> float | None:
     """None of nothing."""
     return part / whole if whole else None
-
-
-def wilson(right: int, trials: int, z: float = Z95) -> Interval | None:
-    """The score interval of a share (Wilson 1927): within 0 and 1, and fair near them."""
-    if not trials:
-        return None
-    p, z2 = right / trials, z * z
-    middle = (p + z2 / (2 * trials)) / (1 + z2 / trials)
-    reach = z / (1 + z2 / trials) * math.sqrt(p * (1 - p) / trials + z2 / (4 * trials * trials))
-    return Interval(middle - reach if right else 0.0, middle + reach if right < trials else 1.0)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from rnncli.analysis.interval import wilson
 from rnncli.analysis.lists import Pair
 from rnncli.analysis.scoring import Score, with_logprobs
 from rnncli.inference.plan import Flush
-
-Z = 1.959963984540054
-"""Standard deviations on either side of the mean between which 95 % of a normal distribution lie."""
 
 
 class Verdict(NamedTuple):
@@ -74,12 +71,5 @@ def accuracies(verdicts: Iterable[Verdict]) -> list[Accuracy]:
 
 
 def _accuracy(group: str | None, pairs: int, right: int, ties: int) -> Accuracy:
-    return Accuracy(group, pairs, right, right / pairs, ties, *wilson(right, pairs))
-
-
-def wilson(right: int, count: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share."""
-    share, extra = right / count, Z * Z / count
-    middle = (share + extra / 2) / (1 + extra)
-    half = Z / (1 + extra) * math.sqrt(share * (1 - share) / count + extra / count / 4)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    low, high = wilson(right, pairs) or (0.0, 1.0)
+    return Accuracy(group, pairs, right, right / pairs, ties, low, high)

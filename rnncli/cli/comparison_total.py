@@ -10,9 +10,9 @@ from rnncli.cli.comparison import TIE
 from rnncli.cli.terminal import one_line
 
 if TYPE_CHECKING:
-    from rnncli.analysis.bootstrap import Interval
     from rnncli.analysis.compare import ModelTotal, Pair, Summary
     from rnncli.analysis.confusion import Confusion
+    from rnncli.analysis.interval import Interval
 
 UNITS = {"byte": "bits_per_byte", "line": "bits_per_line"}
 OTHERS = "(others)"

@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 import rnncli.analysis.bootstrap as module
-from rnncli.analysis.bootstrap import Bootstrap, Interval
+from rnncli.analysis.bootstrap import Bootstrap
+from rnncli.analysis.interval import Interval
 
 
 def lines(count: int, seed: int = 0) -> NDArray[np.float64]:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnncli.analysis.confusion import MOST_STRANGERS, Z95, Confusion, wilson
+from rnncli.analysis.confusion import MOST_STRANGERS, Confusion
+from rnncli.analysis.interval import Z95, wilson
 
 
 def filled(**counts: tuple[int, int, int]) -> Confusion:
