@@ -47,7 +47,7 @@ def test_filters_keep_a_distribution(row: list[float], config: SampleConfig, rec
     assert found.sum() == pytest.approx(1)
     assert (found >= 0).all()
     if config.repeat_penalty == 1 or not recent:
-        assert row[int(np.argmax(found))] == pytest.approx(max(row))
+        assert row[int(np.argmax(found))] == pytest.approx(max(row), abs=1e-6)  # filters compute in float32
     if config.top_k:
         assert np.count_nonzero(found) <= config.top_k
 
