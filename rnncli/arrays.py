@@ -15,7 +15,6 @@ from rnncli.errors import ModelError
 from rnncli.precision import Arrays
 from rnncli.text.files import write_bytes
 
-PART = "main"
 CURE = "Train it again, copy the folder again, or go on from its last save with rnncli train --resume."
 LONGEST_HEADER = 1 << 20
 """Bytes of a safetensors header; a network has some dozen arrays."""
@@ -77,7 +76,7 @@ def load_arrays(path: Path) -> Arrays:
 
 
 def read_places(path: Path) -> dict[str, ArrayPlace]:
-    """What a safetensors file holds and where, from its header alone, without the part in the names.
+    """What a safetensors file holds and where, from its header alone, by name.
 
     The layout is eight bytes of length, little-endian, that much JSON, then the arrays.
     """
@@ -95,7 +94,7 @@ def read_places(path: Path) -> dict[str, ArrayPlace]:
         raise ModelError(f"{path} is truncated or altered: {error}", hint=CURE) from error
     if any(place.offset < 8 + length or place.offset + place.size > end for place in places):
         raise ModelError(f"{path} is truncated or altered: it ends before its arrays do", hint=CURE)
-    return {place.name.removeprefix(PART + "/"): place for place in places}
+    return {place.name: place for place in places}
 
 
 def _place(name: str, entry: Any, base: int) -> ArrayPlace:

@@ -19,3 +19,6 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 EngineName = Literal["auto", "onnx", "torch"]
 Context = Literal["line", "file"]
 Until = Literal["auto", "line", "text"]
+Direction = Literal["forward", "backward"]
+"""Which way a network reads a line."""
+Directions = Literal["forward", "backward", "both"]

@@ -22,6 +22,8 @@ from rnncli.choices import Arithmetic as Arithmetic
 from rnncli.choices import CellName as CellName
 from rnncli.choices import Context as Context
 from rnncli.choices import Device as Device
+from rnncli.choices import Direction as Direction
+from rnncli.choices import Directions as Directions
 from rnncli.choices import EngineName as EngineName
 from rnncli.choices import OptimizerName as OptimizerName
 from rnncli.choices import Precision as Precision
@@ -122,6 +124,11 @@ class TrainConfig:
     )
     steps: int | None = option(None, "Train this many steps instead: reproducible to the bit.", low=1, panel="Budget")
     epochs: float | None = option(None, "Train this many passes over the text instead.", above=0, panel="Budget")
+    direction: Directions = option(
+        "forward",
+        "Which way it reads each line: from its beginning, from its end, or two networks, one of each.",
+        panel="Training",
+    )
     batch_size: int = option(16, "Rows trained side by side.", low=1, high=65536, panel="Training")
     bptt: int = option(64, "Tokens in a window: how far back gradients reach.", low=1, high=65536, panel="Training")
     learning_rate: float = option(3e-3, "Peak learning rate.", above=0, high=1000, panel="Training")

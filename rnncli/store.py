@@ -4,6 +4,7 @@
     NAME/tokenizer.json     opens in HF tokenizers
     NAME/model.safetensors  arrays named PART/array, see precision.stored_arrays
     NAME/model.onnx         the graph that ONNX Runtime runs, over the weights where they are (graph/)
+    NAME/backward.onnx      the same of a part that reads backward
     NAME/README.md          the model card
     NAME/training/          what resume needs
 
@@ -19,28 +20,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Any, Self, TypeVar, get_args
 
-from rnncli.arrays import CURE, PART, ArrayPlace, Stamp, load_arrays, read_places, save_arrays, sha256, stamp
-from rnncli.config import ModelConfig, Precision, Unit, from_dict
+from rnncli.arrays import CURE, ArrayPlace, Stamp, load_arrays, read_places, save_arrays, sha256, stamp
+from rnncli.config import Direction, ModelConfig, Precision, Unit, from_dict
 from rnncli.errors import ConfigError, ModelError
 from rnncli.precision import Arrays, restore, stored_arrays
 from rnncli.text.files import write_bytes
 from rnncli.text.tokenizers import TOKENIZERS
 from rnncli.text.tokenizers.base import Tokenizer
 
-FORMAT = 2
-"""1: weights in float32. 2: in fewer bits."""
+T = TypeVar("T")
+FORMAT = 3
+"""1: weights in float32. 2: in fewer bits. 3: a part that reads backward."""
 GRAPH_VERSION = "rnncli graph 2"
 """Stands in the graph's file. 2: with the mass of a group of tokens."""
 CONFIG, TOKENIZER, WEIGHTS, GRAPH, CARD, TRAINING = (
     "config.json", "tokenizer.json", "model.safetensors", "model.onnx", "README.md", "training",
 )  # fmt: skip
+PARTS: dict[Direction, str] = {"forward": "main", "backward": "backward"}
+"""The part that reads so: what its arrays' names begin with."""
+GRAPHS: dict[Direction, str] = {"forward": GRAPH, "backward": "backward.onnx"}
 
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """An opened model folder: checked, its weights still on the disk."""
+    """A part of an opened model folder: checked, its weights still on the disk."""
 
     folder: Path
     config: dict[str, Any]
@@ -50,12 +55,13 @@ class Stored:
     """By the arrays' names without the part."""
     tokenizer: Tokenizer
     stamp: Stamp | None = None
+    direction: Direction = "forward"
 
     @cached_property
     def arrays(self) -> Arrays:
         """The weights in float32, read now; a ModelError where the file is no longer the one that was opened."""
         path = self.folder / WEIGHTS
-        stored = {name.removeprefix(PART + "/"): array for name, array in load_arrays(path).items()}
+        stored = of_part(load_arrays(path), self.direction)
         if self.replaced():
             raise ModelError(f"{path} was replaced while it was read", hint="Try again.")
         return restore(stored, self.precision)
@@ -72,9 +78,18 @@ class Stored:
     @property
     def has_graph(self) -> bool:
         """Whether there is a graph that config.json vouches for, of this version. Any other is not looked at."""
-        path = self.folder / GRAPH
-        vouched = GRAPH in self.config["fingerprints"] and path.exists()
-        return vouched and GRAPH_VERSION.encode() in path.read_bytes()
+        vouched = self.graph.name in self.config["fingerprints"] and self.graph.exists()
+        return vouched and GRAPH_VERSION.encode() in self.graph.read_bytes()
+
+    @property
+    def graph(self) -> Path:
+        """Where its graph is, if it has one."""
+        return self.folder / GRAPHS[self.direction]
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        """Of all parts of the folder."""
+        return directions_of(self.config)
 
     @property
     def unit(self) -> Unit:
@@ -103,9 +118,16 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def write_arrays(folder: Path, arrays: Arrays) -> None:
+def write_arrays(folder: Path, parts: Mapping[Direction, Arrays]) -> None:
     """Put new weights in place; write_config must follow."""
-    save_arrays(folder / WEIGHTS, {f"{PART}/{name}": array for name, array in arrays.items()})
+    named = {f"{PARTS[way]}/{name}": array for way, arrays in parts.items() for name, array in arrays.items()}
+    save_arrays(folder / WEIGHTS, named)
+
+
+def of_part(named: Mapping[str, T], direction: Direction) -> dict[str, T]:
+    """What belongs to the part that reads so, without the part in the names."""
+    begin = PARTS[direction] + "/"
+    return {name.removeprefix(begin): value for name, value in named.items() if name.startswith(begin)}
 
 
 def write_config(folder: Path, config: Mapping[str, Any]) -> None:
@@ -115,9 +137,13 @@ def write_config(folder: Path, config: Mapping[str, Any]) -> None:
         generation = read_json(old).get("generation", 0) + 1 if old.exists() else 1
     except ModelError:  # it is being mended
         generation = 1
-    prints = {name: sha256(folder / name) for name in (TOKENIZER, WEIGHTS, GRAPH) if (folder / name).exists()}
-    lowered = any(part.get("weights", "float32") != "float32" for part in config.get("parts", ()))
-    number = FORMAT if lowered else 1
+    prints = {
+        name: sha256(folder / name) for name in (TOKENIZER, WEIGHTS, *GRAPHS.values()) if (folder / name).exists()
+    }
+    parts = config.get("parts", ())
+    lowered = any(part.get("weights", "float32") != "float32" for part in parts)
+    backward = any(part.get("direction") == "backward" for part in parts)
+    number = 3 if backward else 2 if lowered else 1
     write_json(old, {"format": number, **config, "generation": generation, "fingerprints": prints})
 
 
@@ -128,14 +154,26 @@ def vouch_for(folder: Path, name: str) -> None:
     write_json(folder / CONFIG, {**config, "fingerprints": prints})
 
 
-def part_config(model: Mapping[str, Any], precision: Precision = "float32") -> dict[str, Any]:
+def part_config(
+    model: Mapping[str, Any], precision: Precision = "float32", direction: Direction = "forward"
+) -> dict[str, Any]:
     """One entry of config.json's ``parts``."""
-    part = {"name": PART, "kind": "rnn", "direction": "forward", "weight": 1.0, "model": dict(model)}
+    name = PARTS[direction]
+    part = {"name": name, "kind": "rnn", "direction": direction, "weight": 1.0, "model": dict(model)}
     return part if precision == "float32" else {**part, "weights": precision}
 
 
-def open_folder(folder: Path, *, patience: float = 2.0) -> Stored:
-    """A checked model folder. A fingerprint that does not fit is tried again for ``patience`` seconds."""
+def directions_of(config: Mapping[str, Any]) -> tuple[Direction, ...]:
+    """Of all parts that a config.json tells of. What is no direction is left out."""
+    found = [part.get("direction", "forward") for part in config["parts"] if isinstance(part, dict)]
+    return tuple(direction for direction in PARTS if direction in found)
+
+
+def open_folder(folder: Path, *, direction: Direction | None = None, patience: float = 2.0) -> Stored:
+    """A checked model folder, its part that reads in a direction; of none the forward one, or the only one.
+
+    A fingerprint that does not fit is tried again for ``patience`` seconds.
+    """
     if not folder.is_dir():
         raise ModelError(f"there is no model folder {folder}", hint="rnncli models list shows what there is.")
     deadline = time.monotonic() + patience
@@ -145,16 +183,16 @@ def open_folder(folder: Path, *, patience: float = 2.0) -> Stored:
             name for name in _checked(folder, config) if _digest(folder / name) != config["fingerprints"].get(name)
         ]
         if not wrong:
-            return _open(folder, config, found)
+            return _open(folder, config, found, direction)
         if time.monotonic() > deadline:
             raise ModelError(f"{folder / wrong[0]} is not the file that config.json vouches for", hint=CURE)
         time.sleep(0.1)
 
 
 def _checked(folder: Path, config: Mapping[str, Any]) -> list[str]:
-    """The files that must be those that config.json vouches for. The graph can be made anew: it may be missing."""
-    graph = GRAPH in config["fingerprints"] and (folder / GRAPH).exists()
-    return [WEIGHTS, TOKENIZER, *([GRAPH] if graph else [])]
+    """The files that must be those that config.json vouches for. A graph can be made anew: it may be missing."""
+    vouched = config["fingerprints"]
+    return [WEIGHTS, TOKENIZER, *(name for name in GRAPHS.values() if name in vouched and (folder / name).exists())]
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -182,35 +220,58 @@ def _digest(path: Path) -> str:
         raise ModelError(f"{path} cannot be read: {error.strerror}", hint=CURE) from error
 
 
-def _open(folder: Path, config: dict[str, Any], found: Stamp | None) -> Stored:
-    parts = config["parts"]
-    if len(parts) != 1 or not isinstance(parts[0], dict) or parts[0].get("kind") != "rnn":
-        raise ModelError(f"{folder / CONFIG} has parts that this program does not know", hint="Upgrade rnncli.")
-    precision: Any = parts[0].get("weights", "float32")
-    if precision not in get_args(Precision):
-        raise ModelError(f"{folder / CONFIG} has weights that this program does not know", hint="Upgrade rnncli.")
+def _open(folder: Path, config: dict[str, Any], found: Stamp | None, wanted: Direction | None) -> Stored:
     described = config.get("tokenizer")
     kind: Any = described.get("kind") if isinstance(described, dict) else None
     if not isinstance(kind, str) or kind not in TOKENIZERS:
         raise ModelError(f"{folder / CONFIG} names no tokenizer that this program knows: {kind}", hint=CURE)
-    try:
-        model = from_dict(ModelConfig, parts[0]["model"])
-    except (ConfigError, KeyError, TypeError) as error:
-        raise ModelError(f"{folder / CONFIG} describes no network: {error}", hint=CURE) from error
+    parts = _parts(folder, config)
     places = read_places(folder / WEIGHTS)
-    check_places(folder / WEIGHTS, model, precision, places)
+    expected = {
+        f"{PARTS[way]}/{name}": form
+        for way, (model, precision) in parts.items()
+        for name, form in stored_arrays(model, precision).items()
+    }
+    check_places(folder / WEIGHTS, expected, places)
     tokenizer: Tokenizer = TOKENIZERS[kind].load(folder / TOKENIZER)
-    if tokenizer.vocab_size != model.vocab_size:
-        raise ModelError(
-            f"{folder / TOKENIZER} has {tokenizer.vocab_size} entries, the network {model.vocab_size}",
-            hint=CURE,
+    for model, _ in parts.values():
+        if tokenizer.vocab_size != model.vocab_size:
+            raise ModelError(
+                f"{folder / TOKENIZER} has {tokenizer.vocab_size} entries, the network {model.vocab_size}", hint=CURE
+            )
+    direction = wanted or next(iter(parts))
+    if direction not in parts:
+        [only] = parts
+        raise ConfigError(
+            f"the model {folder.name} reads {only} alone", hint="train --direction both makes one that reads both ways."
         )
-    return Stored(folder, config, model, precision, places, tokenizer, found)
+    model, precision = parts[direction]
+    return Stored(folder, config, model, precision, of_part(places, direction), tokenizer, found, direction)
 
 
-def check_places(path: Path, model: ModelConfig, precision: Precision, places: Mapping[str, ArrayPlace]) -> None:
-    """Refuse weights that are not those of ``model``."""
-    expected = stored_arrays(model, precision)
+def _parts(folder: Path, config: Mapping[str, Any]) -> dict[Direction, tuple[ModelConfig, Precision]]:
+    """The networks of a folder, the forward one first."""
+    directions = directions_of(config)
+    if not config["parts"] or len(directions) != len(config["parts"]):
+        raise ModelError(f"{folder / CONFIG} has parts that this program does not know", hint="Upgrade rnncli.")
+    found: dict[Direction, tuple[ModelConfig, Precision]] = {}
+    for part in config["parts"]:
+        if part.get("kind") != "rnn":
+            raise ModelError(f"{folder / CONFIG} has parts that this program does not know", hint="Upgrade rnncli.")
+        precision: Any = part.get("weights", "float32")
+        if precision not in get_args(Precision):
+            raise ModelError(f"{folder / CONFIG} has weights that this program does not know", hint="Upgrade rnncli.")
+        try:
+            found[part.get("direction", "forward")] = from_dict(ModelConfig, part["model"]), precision
+        except (ConfigError, KeyError, TypeError) as error:
+            raise ModelError(f"{folder / CONFIG} describes no network: {error}", hint=CURE) from error
+    return {direction: found[direction] for direction in directions}
+
+
+def check_places(
+    path: Path, expected: Mapping[str, tuple[str, tuple[int, ...]]], places: Mapping[str, ArrayPlace]
+) -> None:
+    """Refuse weights that are not those that are expected."""
     for name in expected.keys() | places.keys():
         have = (places[name].dtype, places[name].shape) if name in places else None
         if have != expected.get(name):

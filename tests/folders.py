@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from rnncli.config import ActivationName, CellName, ModelConfig, TokenizerConfig, TokenizerKind, TrainConfig, to_dict
-from rnncli.graph.saving import save_model
+from rnncli.graph.saving import Part, save_model
 from rnncli.nn.weights import to_arrays
 from rnncli.precision import Arrays, is_bounded
 from rnncli.spec import state_width
@@ -74,7 +74,7 @@ def save_folder(folder: Path, arrays: Arrays, model: ModelConfig, tokenizer: Tok
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(folder / TOKENIZER)
     described = {"unit": "stream", "tokenizer": {"kind": tokenizer.kind}, "parts": [part_config(to_dict(model))]}
-    save_model(folder, arrays, model, described)
+    save_model(folder, {"forward": Part(model, arrays)}, described)
     return folder
 
 

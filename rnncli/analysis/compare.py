@@ -6,8 +6,8 @@ Bits are of a whole line and its end, so models with different tokenizers compar
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
+import contextlib
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from rnncli.analysis.confusion import Confusion, share
@@ -16,6 +16,7 @@ from rnncli.records import LN2, Tally, TextScore
 
 if TYPE_CHECKING:
     from rnncli.analysis.interval import Interval
+    from rnncli.inference.bothways import BothWays
     from rnncli.inference.plan import Flush, Line
     from rnncli.inference.scorer import Scorer
 
@@ -53,29 +54,21 @@ class Comparison(NamedTuple):
 
 
 def side_by_side(
-    scorers: Sequence[Scorer],
+    scorers: Sequence[Scorer | BothWays],
     lines: Iterable[Line | Flush],
     *,
     context: Context = "line",
     skip_empty: bool = False,
 ) -> Iterator[Comparison]:
-    """Each line under each model, in order. All read one source, none further ahead than the lines under way."""
-    sources = itertools.tee(lines, len(scorers))
-    scores = [
-        scorer.score(source, context=context, skip_empty=skip_empty)
-        for scorer, source in zip(scorers, sources, strict=True)
-    ]
-    del sources  # only who reads from one may hold it: what all have read must go
-    return _compared(scores)
+    """Each line under each model, in order, lazily."""
+    from rnncli.inference.together import together
+
+    return _compared(together(scorers, lines, context=context, skip_empty=skip_empty))
 
 
-def _compared(scores: Sequence[Iterator[TextScore]]) -> Iterator[Comparison]:
-    try:
-        for together in zip(*scores, strict=True):
-            yield compare(together)
-    finally:
-        for iterator in scores:
-            getattr(iterator, "close", lambda: None)()  # ends its threads now
+def _compared(found: Generator[tuple[TextScore, ...]]) -> Iterator[Comparison]:
+    with contextlib.closing(found):
+        yield from map(compare, found)
 
 
 def compare(scores: Sequence[TextScore]) -> Comparison:

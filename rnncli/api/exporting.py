@@ -12,7 +12,8 @@ from rnncli.device import find_machine
 from rnncli.errors import ConfigError
 from rnncli.inference.lowering import Cost, own_text, tally, write_lowered
 from rnncli.inference.opening import open_engine
-from rnncli.store import TRAINING, write_config
+from rnncli.records import Tally
+from rnncli.store import TRAINING, open_folder, write_config
 from rnncli.text.read import decode_line, find_sources, iter_lines
 from rnncli.training.prepare import VALID_TEXT
 
@@ -47,6 +48,8 @@ def export(
     """
     source = library.resolve(None if model is None else str(model))
     stored, engine, _ = open_engine(source, device="cpu")
+    others = (open_engine(source, device="cpu", direction=direction) for direction in stored.directions[1:])
+    parts = [(stored, engine), *(opened[:2] for opened in others)]
     if stored.precision not in ("float32", weights):
         raise ConfigError(
             f"{stored.folder} has {stored.precision} weights", hint="Export the model that it is made of."
@@ -54,16 +57,20 @@ def export(
     folder = library.export_folder(source, weights, None if out is None else str(out), overwrite=overwrite)
     lowering = weights != stored.precision
     measured = (_measuring_text(source, text) or ("lines of its own", own_text(engine, stored))) if lowering else None
-    write_lowered(folder, stored.load(), engine, weights, {})
+    write_lowered(folder, [(part.load(), engine) for part, engine in parts], weights)
     cost = None
     if measured is not None:
         name, lines = measured
-        lowered = open_engine(folder, device="cpu")
-        cost = Cost(before=tally(engine, stored, lines), after=tally(lowered.engine, lowered.stored, lines), text=name)
-        write_config(folder, {**lowered.stored.config, "cost": cost.as_dict()})
+        before, after = Tally(), Tally()
+        for part, engine in parts:
+            lowered = open_engine(folder, device="cpu", direction=part.direction)
+            before += tally(engine, part, lines)
+            after += tally(lowered.engine, lowered.stored, lines)
+        cost = Cost(before=before, after=after, text=name)
+        write_config(folder, {**open_folder(folder).config, "cost": cost.as_dict()})
     write_card(folder, find_machine("cpu").threads)
-    before, after = (library.entry(path).size for path in (source, folder))
-    return Exported(folder=folder, weights=weights, bytes_before=before, bytes_after=after, cost=cost)
+    old, new = (library.entry(path).size for path in (source, folder))
+    return Exported(folder=folder, weights=weights, bytes_before=old, bytes_after=new, cost=cost)
 
 
 def _measuring_text(source: Path, text: str | Path | None) -> tuple[str, list[str]] | None:

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rnncli import library
-from rnncli.choices import Context, Device, EngineName, Unit
+from rnncli.choices import Context, Device, Directions, EngineName, Unit
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from rnncli.inference.bothways import BothWays
     from rnncli.inference.opening import Opened
     from rnncli.inference.plan import Line
     from rnncli.inference.sampler import Sampler
@@ -25,10 +26,12 @@ if TYPE_CHECKING:
 
 
 class Model:
-    """A finished model: scores and samples text."""
+    """A finished model: scores and samples text. ``backward``: another one of the same folder, to score with both."""
 
-    def __init__(self, opened: Opened) -> None:
+    def __init__(self, opened: Opened, backward: Opened | None = None) -> None:
         stored, engine, self.choice = opened
+        self._backward = backward
+        self.direction: Directions = stored.direction if backward is None else "both"
         self.folder, self.config, self.engine = stored.folder, stored.config, engine
         self.name = stored.folder.name
         self.unit: Unit = stored.unit
@@ -37,6 +40,7 @@ class Model:
             "log_base": "e",
             "end_counted": True,
             "context": "line",
+            "direction": self.direction,
             "tokenizer": stored.tokenizer.kind,
             "lossless": stored.tokenizer.lossless,
             "lowercase": stored.tokenizer.lowercase,
@@ -47,15 +51,27 @@ class Model:
             self.definition["cost_of_weights"] = stored.config["cost"]
 
     @cached_property
-    def scorer(self) -> Scorer:
+    def scorer(self) -> Scorer | BothWays:
         from rnncli.inference.scorer import Scorer
 
-        return Scorer(self.engine, self.tokenizer)
+        if self._backward is None:
+            return Scorer(self.engine, self.tokenizer, "backward" if self.direction == "backward" else "forward")
+        from rnncli.inference.bothways import BothWays
+
+        forward = Scorer(self.engine, self.tokenizer)
+        return BothWays(forward, Scorer(self._backward.engine, self.tokenizer, "backward"))
 
     @cached_property
     def sampler(self) -> Sampler:
         from rnncli.inference.sampler import Sampler
 
+        if self.direction == "backward":
+            from rnncli.errors import ConfigError
+
+            raise ConfigError(
+                f"the model {self.name} reads lines from their ends: it scores, and does not write",
+                hint="train --direction both makes one that does both.",
+            )
         return Sampler(self.engine, self.tokenizer, self.unit)
 
     def score(
@@ -151,12 +167,19 @@ def load(
     device: Device = "auto",
     engine: EngineName = "auto",
     threads: int | None = None,
+    direction: Directions | None = None,
 ) -> Model:
-    """A model by name or folder; without one $RNNCLI_MODEL, the newest, or the starter."""
+    """A model by name or folder; without one $RNNCLI_MODEL, the newest, or the starter.
+
+    ``direction``: which way it reads, if it was trained for more than one; of none forward, if it can.
+    """
     from rnncli.inference.opening import open_engine
 
     folder = library.resolve(None if model is None else str(model))
-    return Model(open_engine(folder, device=device, engine=engine, threads=threads))
+    how: dict[str, Any] = {"device": device, "engine": engine, "threads": threads}
+    if direction != "both":
+        return Model(open_engine(folder, **how, direction=direction))
+    return Model(*(open_engine(folder, **how, direction=way) for way in ("forward", "backward")))
 
 
 CARD_SAMPLES = 3
@@ -171,7 +194,9 @@ def write_card(folder: Path, threads: int) -> None:
 
     model = load(folder, device="cpu", threads=threads)
     config = SampleConfig(max_tokens=60, seed=1, count=CARD_SAMPLES)
-    samples = [sample.text for sample in model.sampler.samples([""], config)]
+    samples = []
+    if model.direction != "backward":
+        samples = [sample.text for sample in model.sampler.samples([""], config)]
     write_bytes(
         folder / CARD,
         model_card(model.name, model.config, samples, reference=library.reference(folder)).encode("utf-8", "replace"),

@@ -22,6 +22,7 @@ from rnncli.training.request import TrainRequest as TrainRequest
 from rnncli.training.request import open_request
 
 if TYPE_CHECKING:
+    from rnncli.training.leg import Setup
     from rnncli.training.run import Run as TrainingRun
 
 
@@ -60,14 +61,17 @@ def open_run(request: TrainRequest) -> Run:
     opened = open_request(request)
 
     def make() -> TrainingRun:
-        return _training_run()(
-            opened.folder,
-            opened.config,
-            opened.machine,
-            resume=False,
-            started=opened.started,
+        kind, setup = _training()
+        return kind(
+            setup(
+                folder=opened.folder,
+                config=opened.config,
+                machine=opened.machine,
+                resume=False,
+                started=opened.started,
+            ),
             overwrite=request.overwrite,
-            source=opened.source,
+            sources=opened.sources,
             notices=opened.notices,
             parts=opened.parts,
         )
@@ -75,15 +79,16 @@ def open_run(request: TrainRequest) -> Run:
     return Run(opened.folder, opened.config.plan, make)
 
 
-def _training_run() -> type[TrainingRun]:
-    """The class that trains, which needs PyTorch."""
+def _training() -> tuple[type[TrainingRun], type[Setup]]:
+    """What trains, which needs PyTorch, and what it is told."""
     try:
+        from rnncli.training.leg import Setup
         from rnncli.training.run import Run as TrainingRun
     except ImportError as error:
         if torch_there():
             raise
         raise ConfigError("training needs PyTorch, which is not installed", hint="pip install torch.") from error
-    return TrainingRun
+    return TrainingRun, Setup
 
 
 RESUMABLE = ("minutes", "steps", "epochs")
@@ -125,7 +130,8 @@ def resume_run(
     )
 
     def make() -> TrainingRun:
-        return _training_run()(folder, config, machine, resume=True, started=begun, budget=budget)
+        kind, setup = _training()
+        return kind(setup(folder=folder, config=config, machine=machine, resume=True, started=begun, budget=budget))
 
     return Run(folder, config.plan, make)
 

@@ -105,11 +105,7 @@ def judge(lists: Lists, reading: Reading, scoring: Scoring, writing: Writing, ch
     lists.check(writing.form, _others(reading, scoring, writing, choosing))
     if lists.mode is None:
         return False
-    from rnncli.api import load
-
-    loaded = load(scoring.model, device=scoring.device, engine=scoring.engine, threads=scoring.threads)
-    if loaded.choice.notable:
-        say(f"{loaded.choice.why}: PyTorch runs the model", quiet=writing.quiet)
+    loaded = scoring.load(quiet=writing.quiet)
     score = partial(loaded.scorer.score, batch_size=scoring.batch_size, end=scoring.end)
     show = draw if writing.form == "table" else write
     for text in contrast(lists, score, _Opening(reading, writing.quiet), writing.form, writing.header):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rnncli.choices import Context
+from rnncli.choices import Context, Directions
 from rnncli.cli.contrast import EachOption, Lists, NbestOption, PairsOption, TuneOption, WeightOption, judge
 from rnncli.cli.options import DebugOption, DeviceOption, EngineOption, ModelOption, QuietOption, ThreadsOption
 from rnncli.cli.scoring import By, Choosing, Format, LogBase, Reading, Scoring, Writing, form_of, run
@@ -43,6 +43,14 @@ def score(
         Context,
         typer.Option("--context", help="line: each line alone; file: the state is carried through a file."),
     ] = "line",
+    direction: Annotated[
+        Directions | None,
+        typer.Option(
+            "--direction",
+            help="Which way each line is read, by a model trained so. both: the mean of the two probabilities.",
+            show_default=False,
+        ),
+    ] = None,
     prefix: Annotated[
         str, typer.Option("--prefix", metavar="TEXT", help="Score each line as it follows this text.")
     ] = "",
@@ -97,7 +105,7 @@ def score(
     reading = Reading(
         tuple(files or ()), encoding, strict, skip_empty, text_column, prefix_column, prefix, mask, regions
     )
-    scoring = Scoring(model, context, not no_eos, batch_size, device, engine, threads)
+    scoring = Scoring(model, context, not no_eos, batch_size, device, engine, threads, direction)
     writing = Writing(form, tokens, words, total, header, log_base, quiet)
     if judge(Lists(pairs, each, nbest, weight, tune), reading, scoring, writing, choosing):
         return

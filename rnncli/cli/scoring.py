@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from rnncli.choices import Context, Device, EngineName
+from rnncli.choices import Context, Device, Directions, EngineName
 from rnncli.cli.lines import Lines
 from rnncli.cli.terminal import draw, flush, has_color, is_terminal, say, write
 from rnncli.errors import ConfigError
@@ -50,6 +50,18 @@ class Scoring(NamedTuple):
     device: Device = "auto"
     engine: EngineName = "auto"
     threads: int | None = None
+    direction: Directions | None = None
+
+    def load(self, *, quiet: bool) -> Model:
+        """The model, with a word on stderr where it runs in an unusual way."""
+        from rnncli.api import load
+
+        loaded = load(
+            self.model, device=self.device, engine=self.engine, threads=self.threads, direction=self.direction
+        )
+        if loaded.choice.notable:
+            say(f"{loaded.choice.why}: PyTorch runs the model", quiet=quiet)
+        return loaded
 
 
 class Writing(NamedTuple):
@@ -108,11 +120,7 @@ def run(reading: Reading, scoring: Scoring, writing: Writing, choosing: Choosing
     )
     lines = _lines(reading, reading.files, writing.quiet, shaping)
 
-    from rnncli.api import load
-
-    loaded = load(scoring.model, device=scoring.device, engine=scoring.engine, threads=scoring.threads)
-    if loaded.choice.notable:
-        say(f"{loaded.choice.why}: PyTorch runs the model", quiet=writing.quiet)
+    loaded = scoring.load(quiet=writing.quiet)
     scores = shaping.after(_scores(loaded, lines, reading, scoring, writing))
     choice = _choice(loaded, reading, scoring, writing, choosing, shaping)
     if choice is not None:
@@ -153,7 +161,7 @@ def _lines(reading: Reading, files: tuple[str, ...], quiet: bool, shaping: Shapi
 def _scores(loaded: Model, lines: Lines, reading: Reading, scoring: Scoring, writing: Writing) -> Iterator[TextScore]:
     from rnncli.formats import FORMATS
 
-    tinted = writing.form == "table" and has_color("stdout")
+    tinted = writing.form == "table" and loaded.direction != "both" and _shows_tints()
     spaced = writing.form in FORMATS and FORMATS[writing.form].needs_words
     return loaded.scorer.score(
         lines,
@@ -164,6 +172,12 @@ def _scores(loaded: Model, lines: Lines, reading: Reading, scoring: Scoring, wri
         batch_size=scoring.batch_size,
         end=scoring.end,
     )
+
+
+def _shows_tints() -> bool:
+    from rnncli.cli.tints import tint_of_stdout
+
+    return tint_of_stdout() != "plain"
 
 
 def _choice(
@@ -255,8 +269,9 @@ def _total(scores: Iterator[TextScore], definition: Mapping[str, Any], form: For
 def _records(scores: Iterator[TextScore], form: Form, layout: Layout) -> Iterator[str]:
     if form == "table":
         from rnncli.cli.table import table
+        from rnncli.cli.tints import tint_of_stdout
 
-        yield from table(scores, layout, color=has_color("stdout"))
+        yield from table(scores, layout, tint_of_stdout())
         return
     from rnncli.formats import FORMATS
 

@@ -27,7 +27,8 @@ def summary(done: Done, *, color: bool) -> str:
         best = done.extra.get("best_step")
         if best is not None and best < done.steps:
             lines += ["", f"Kept are the weights of step {best:,}, the best on the validation text."]
-        lines += ["", f"The model is in {one_line(done.model)}. Now try:", f"  rnncli sample -m {name}"]
+        lines += ["", f"The model is in {one_line(done.model)}. Now try:"]
+        lines += [f"  rnncli sample -m {name}"] if done.extra.get("writes", True) else []
         lines += [f"  echo 'How likely is this sentence?' | rnncli score -m {name}"]
     return "\n".join(lines) + "\n"
 
@@ -49,6 +50,9 @@ def _figures(done: Done, color: bool) -> list[str]:
     rows = [("this model, on the validation text", valid.nats_per_char, _beside(done))]
     if done.train is not None and done.train.nats_per_char is not None:
         rows.append(("  the same on training text", done.train.nats_per_char, _gap(done)))
+    backward = done.extra.get("backward")
+    if backward is not None and backward["nats_per_char"] is not None:
+        rows.append(("the network that reads backward", backward["nats_per_char"], ""))
     if done.ngram_nats_per_char is not None:
         rows.append(
             (

@@ -7,30 +7,33 @@ from typing import Any
 
 from rnncli.cli.columns import aligned, width
 from rnncli.cli.terminal import one_line, paint
+from rnncli.cli.tints import Tint, legend, tinted
 from rnncli.formats.fields import in_base
 from rnncli.formats.layout import Layout
 from rnncli.records import LN2, Tally, TextScore, TokenScore
 
 COLUMNS = ("bits/byte", "perplexity", "logprob")
 FIGURES = ("perplexity", "token_perplexity", "perplexity1", "nats_per_char", "bits_per_char", "bits_per_byte")
-TINTS = ((2.0, 28), (5.0, 64), (8.0, 136), (11.0, 166), (float("inf"), 160))
-"""Below so many bits of surprise, this colour of the 256: green to red."""
 
 
-def table(scores: Iterator[TextScore], layout: Layout, *, color: bool) -> Iterator[str]:
-    """Text of a table as the scores come: a header, a line for each line, its tokens or words below it."""
+def table(scores: Iterator[TextScore], layout: Layout, tint: Tint) -> Iterator[str]:
+    """Text of a table as the scores come: a header, a line for each line, its tokens or words below it.
+
+    Where the scores have tokens, the text shows by ``tint`` how surprising each is, and a legend comes first.
+    """
     names = (*COLUMNS, *map(one_line, layout.columns))
     widths = [max(10, width(name)) for name in names]
     head = "  ".join(_right(name, size) for name, size in zip(names, widths, strict=True)) + "  text"
     for number, score in enumerate(scores):
         if number == 0:
-            yield paint(head, 1, on=color) + "\n"
+            yield legend(tint) if score.token_scores else ""
+            yield paint(head, 1, on=tint == "color") + "\n"
         cells = zip(_cells(score, layout), widths, strict=True)
-        yield "  ".join(_right(cell, size) for cell, size in cells) + f"  {_tinted(score, color)}\n"
+        yield "  ".join(_right(cell, size) for cell, size in cells) + f"  {_text(score, tint)}\n"
         if layout.tokens:
-            yield _tokens(score, color)
+            yield _tokens(score, tint)
         if layout.words:
-            yield _words(score, color)
+            yield _words(score, tint)
 
 
 def _right(text: str, size: int) -> str:
@@ -50,16 +53,16 @@ def _figure(value: float | None, form: str) -> str:
     return "-" if value is None else f"{value:{form}}"
 
 
-def _tinted(score: TextScore, color: bool) -> str:
-    if not color or not score.token_scores:
+def _text(score: TextScore, tint: Tint) -> str:
+    if tint == "plain" or not score.token_scores:
         return one_line(score.text)
     pieces, done = [], 0
     for start, end, bits in _spans(score.token_scores):
         if end > start:
-            pieces.append(one_line(score.text[done:start]) + _tint(one_line(score.text[start:end]), bits))
+            pieces.append(one_line(score.text[done:start]) + tinted(one_line(score.text[start:end]), bits, tint))
             done = end
         else:
-            pieces.append(one_line(score.text[done:start]) + _tint("\u21b5", bits))
+            pieces.append(one_line(score.text[done:start]) + tinted("\u21b5", bits, tint))
             done = start
     return "".join(pieces)
 
@@ -75,12 +78,7 @@ def _spans(tokens: tuple[TokenScore, ...]) -> Iterator[tuple[int, int, float]]:
     return iter(spans)
 
 
-def _tint(text: str, bits: float) -> str:
-    code = next((code for limit, code in TINTS if bits < limit), TINTS[-1][1])
-    return paint(text, 38, 5, code, on=True)
-
-
-def _tokens(score: TextScore, color: bool) -> str:
+def _tokens(score: TextScore, tint: Tint) -> str:
     wide = max((width(one_line(t.token)) for t in score.token_scores), default=0)
     lines = [f"{'':12}{'token':{wide}}  {'bits':>7}  {'rank':>6}  {'entropy':>7}"]
     for token in score.token_scores:
@@ -88,18 +86,23 @@ def _tokens(score: TextScore, color: bool) -> str:
         bits = token.surprisal_bits
         space = " " * (wide - width(name))
         figures = f"{bits:7.2f}  {token.rank:6d}  {token.entropy / LN2:7.2f}"
-        lines.append(f"{'':12}{_tint(name, bits) if color else name}{space}  {figures}")
+        lines.append(f"{'':12}{_colored(name, bits, tint)}{space}  {figures}")
     return "\n".join(lines) + "\n"
 
 
-def _words(score: TextScore, color: bool) -> str:
+def _colored(name: str, bits: float, tint: Tint) -> str:
+    """In a column, beside the figure itself: no marks."""
+    return tinted(name, bits, tint) if tint == "color" else name
+
+
+def _words(score: TextScore, tint: Tint) -> str:
     wide = max((width(one_line(w.word)) for w in score.word_scores), default=0)
     lines = [f"{'':12}{'word':{wide}}  {'bits':>7}  {'tokens':>6}"]
     for word in score.word_scores:
         name, bits = one_line(word.word), word.surprisal_bits
         space = " " * (wide - width(name))
         mark = "  spelled" if word.spelled else ""
-        lines.append(f"{'':12}{_tint(name, bits) if color else name}{space}  {bits:7.2f}  {word.tokens:6d}{mark}")
+        lines.append(f"{'':12}{_colored(name, bits, tint)}{space}  {bits:7.2f}  {word.tokens:6d}{mark}")
     return "\n".join(lines) + "\n"
 
 

@@ -29,6 +29,7 @@ def model_card(name: str, config: Mapping[str, Any], samples: Sequence[str], *, 
         "It reads one line at a time, each by itself."
         if config["unit"] == "lines"
         else "It reads running text, from line to line.",
+        *_directions(config),
         "",
         "## How well it does",
         "",
@@ -42,19 +43,32 @@ def model_card(name: str, config: Mapping[str, Any], samples: Sequence[str], *, 
         *_weights(config),
         f"- created {config['created']}",
         "",
-        "## Three samples",
-        "",
-        "At temperature 0.8, as they came:",
-        "",
     ]
+    if samples:
+        lines += ["## Three samples", "", "At temperature 0.8, as they came:", ""]
     for sample in samples:
         lines += ["~~~", sample.strip("\n").replace("~~~", "~ ~ ~"), "~~~", ""]
-    return "\n".join([*lines, *PRIVACY, *_use(name if reference is None else reference)])
+    use = _use(name if reference is None else reference, writes=_ways(config) != ["backward"])
+    return "\n".join([*lines, *PRIVACY, *use])
 
 
-def _use(reference: str) -> list[str]:
+def _directions(config: Mapping[str, Any]) -> list[str]:
+    """Of what does not read forward alone; that goes without saying."""
+    if len(_ways(config)) > 1:
+        return ["It has two networks: one reads each line from its beginning, the other from its end (--direction)."]
+    backward = _ways(config) == ["backward"]
+    return ["It reads each line from its end: it scores, and does not write."] if backward else []
+
+
+def _ways(config: Mapping[str, Any]) -> list[str]:
+    return [part.get("direction", "forward") for part in config["parts"]]
+
+
+def _use(reference: str, *, writes: bool) -> list[str]:
     model = _one_line(shlex.quote(reference))
-    commands = (f"rnncli sample -m {model}", f"echo 'How likely is this sentence?' | rnncli score -m {model}")
+    commands = [f"echo 'How likely is this sentence?' | rnncli score -m {model}"]
+    if writes:
+        commands.insert(0, f"rnncli sample -m {model}")
     return ["## Use", "", "```sh", *commands, "```", ""]
 
 
@@ -83,6 +97,9 @@ def _figures(metrics: Mapping[str, Any], corpus: Mapping[str, Any]) -> list[str]
     ]
     lines += ["| figure | value |", "|---|---|"]
     lines += [f"| {label} | {value:.4g} |" for label, value in rows if value is not None]
+    other = metrics.get("backward", {}).get("valid", {}).get("nats_per_char")
+    if other is not None:
+        lines.append(f"| nats per character, read backward | {other:.4g} |")
     ngram = metrics.get("ngram_nats_per_char")
     if ngram is not None:
         lines.append(f"| for comparison, an n-gram model of bytes: nats per character | {ngram:.4g} |")

@@ -32,4 +32,7 @@ HOW = (
     "vocabulary have some probability too, which is left out: so logprob is a lower bound, and in practice close.",
     "With --prefix both texts are encoded as one; tokens that end within the prefix are read and not counted, and one "
     "that reaches over the seam is the line's.",
+    "With --direction backward a line is read from its last token to its first, and what counts as its end is that it "
+    "begins there; a word is the sum of its tokens. With both, P(line) is the mean of the forward and the backward "
+    "model's.",
 )

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rnncli.arrays import PART
-from rnncli.config import Context, Precision, SampleConfig
-from rnncli.graph.saving import save_model
+from rnncli.config import Context, Direction, Precision, SampleConfig, to_dict
+from rnncli.graph.saving import Part, save_model
 from rnncli.inference.decoding import distribution, draw, uniform
+from rnncli.inference.direction import turn
 from rnncli.inference.engine import Engine
 from rnncli.inference.plan import Line
 from rnncli.inference.sampler import Sampler
@@ -53,15 +53,20 @@ def measured_ranges(engine: Engine, stored: Stored) -> dict[str, float]:
     return {source: reach or 1.0 for source, reach in ranges.items()}
 
 
-def write_lowered(folder: Path, stored: Stored, engine: Engine, precision: Precision, extra: Mapping[str, Any]) -> None:
-    """Fill a folder with the model in another precision. ``extra`` goes into its config.json."""
+def write_lowered(folder: Path, parts: Sequence[tuple[Stored, Engine]], precision: Precision) -> None:
+    """Fill a folder with a model in another precision: all its parts, and what runs each."""
+    stored, _ = parts[0]
     folder.mkdir(parents=True, exist_ok=True)
     stored.tokenizer.save(folder / TOKENIZER)
-    ranges = measured_ranges(engine, stored) if precision == "int8" else {}
-    [part] = stored.config["parts"]
+    old = {part.get("direction", "forward"): part for part in stored.config["parts"]}
     config = {key: value for key, value in stored.config.items() if key not in ("format", "fingerprints", "generation")}
-    config |= {"parts": [{**part, **part_config(part["model"], precision), "name": part.get("name", PART)}], **extra}
-    save_model(folder, lower(stored.arrays, precision, ranges), stored.model, config, precision)
+    lowered: dict[Direction, Part] = {}
+    described = []
+    for one, engine in parts:
+        ranges = measured_ranges(engine, one) if precision == "int8" else {}
+        lowered[one.direction] = Part(one.model, lower(one.arrays, precision, ranges), precision)
+        described.append({**old[one.direction], **part_config(to_dict(one.model), precision, one.direction)})
+    save_model(folder, lowered, {**config, "parts": described})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +98,15 @@ def tally(engine: Engine, stored: Stored, lines: Sequence[str]) -> Tally:
     """The score of all lines together, in the context that the model was trained for."""
     context: Context = "line" if stored.unit == "lines" else "file"
     source = (Line(text, None, number) for number, text in enumerate(lines, start=1))
-    return sum((score.tally for score in Scorer(engine, stored.tokenizer).score(source, context=context)), Tally())
+    scorer = Scorer(engine, stored.tokenizer, stored.direction)
+    return sum((score.tally for score in scorer.score(source, context=context)), Tally())
 
 
 def own_text(engine: Engine, stored: Stored) -> list[str]:
     """Lines that the model writes itself, always the same."""
     config = SampleConfig(max_tokens=100, temperature=1.0, seed=1, count=100)
     samples = Sampler(engine, stored.tokenizer, stored.unit).samples([""], config)
-    return [line for sample in samples for line in sample.text.split("\n")]
+    if stored.direction == "forward":
+        return [line for sample in samples for line in sample.text.split("\n")]
+    ids = (turn(np.append(sample.ids, stored.tokenizer.newline_id)) for sample in samples)
+    return [line for one in ids for line in stored.tokenizer.decode(one[:-1]).split("\n")]

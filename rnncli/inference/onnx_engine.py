@@ -20,7 +20,7 @@ from rnncli.arrays import stamp
 from rnncli.errors import ModelError, RnncliError
 from rnncli.inference.engine import Ids, Prediction, State, Targets, Want
 from rnncli.spec import CELLS, state_width
-from rnncli.store import GRAPH, WEIGHTS, Stored
+from rnncli.store import WEIGHTS, Stored
 
 OLDEST = (1, 20)
 if tuple(int(part) for part in onnxruntime.__version__.split(".")[:2]) < OLDEST:
@@ -52,7 +52,8 @@ class OnnxEngine:
         self._threads = threads
         self._folder, self._stamp = stored.folder, stored.stamp
         self._place = stored.folder.absolute()  # sessions are opened when they are needed, wherever we are by then
-        self._source: str | bytes = str(self._place / GRAPH) if graph is None else graph
+        self._graph = stored.graph.name
+        self._source: str | bytes = str(self._place / self._graph) if graph is None else graph
         model = stored.model
         width = state_width(model.hidden_size, model.activation if model.cell == "rnn" else "tanh")
         sizes = {"h": width, "c": model.hidden_size}
@@ -129,8 +130,8 @@ class OnnxEngine:
                 self._source, options, providers=["CPUExecutionProvider"], enable_fallback=0
             )
         except Exception as error:
-            message = f"{self._folder / GRAPH} does not fit {WEIGHTS}: {_first_line(error)}"
-            raise ModelError(message, hint=f"Delete {GRAPH}: it is made anew.") from error
+            message = f"{self._folder / self._graph} does not fit {WEIGHTS}: {_first_line(error)}"
+            raise ModelError(message, hint=f"Delete {self._graph}: it is made anew.") from error
         if self._stamp is not None and stamp(self._place / WEIGHTS) != self._stamp:
             raise ModelError(f"{self._folder / WEIGHTS} was replaced after it was opened", hint="Open it again.")
         return session

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from rnncli.choices import Device, EngineName
+from rnncli.choices import Device, Direction, EngineName
 from rnncli.device import find_machine
 from rnncli.errors import ConfigError, ModelError
 from rnncli.inference.choice import Choice, choose, torch_there
@@ -25,18 +25,25 @@ class Opened(NamedTuple):
 
 
 def open_engine(
-    folder: Path, *, device: Device = "auto", engine: EngineName = "auto", threads: int | None = None
+    folder: Path,
+    *,
+    device: Device = "auto",
+    engine: EngineName = "auto",
+    threads: int | None = None,
+    direction: Direction | None = None,
 ) -> Opened:
-    """A checked model folder and an engine that runs it. Opened again where a training saves in the middle of it."""
+    """A checked model folder and an engine that runs it. Opened again where a training saves in the middle of it.
+
+    ``direction``: of the part that is opened; of none the forward one, or the only one.
+    """
     for _ in range(ATTEMPTS):
-        opened = _open(folder, device, engine, threads)
+        opened = _open(open_folder(folder, direction=direction), device, engine, threads)
         if not opened.stored.replaced():
             return opened
     raise ModelError(f"{folder} is written to all the time", hint="Try again when its training pauses.")
 
 
-def _open(folder: Path, device: Device, engine: EngineName, threads: int | None) -> Opened:
-    stored = open_folder(folder)
+def _open(stored: Stored, device: Device, engine: EngineName, threads: int | None) -> Opened:
     choice = choose(engine, device, parameter_count(stored.model))
     if choice.engine == "onnx":
         try:

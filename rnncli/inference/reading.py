@@ -25,6 +25,10 @@ class Reading(NamedTuple):
         """Of the tokens from ``start`` to ``end``."""
         return Reading(*(None if array is None else array[start:end] for array in self))  # type: ignore[arg-type]
 
+    def backward(self) -> Reading:
+        """Of the tokens from the last to the first."""
+        return Reading(*(None if array is None else array[::-1] for array in self))  # type: ignore[arg-type]
+
 
 def join(readings: Sequence[Reading]) -> Reading:
     """One reading of all their tokens, one after the other."""

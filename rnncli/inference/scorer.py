@@ -1,7 +1,8 @@
 """How likely lines are: one record a line, in input order, lazily and in bounded memory.
 
 A line alone is read from the zero state after a newline; its tokens and the newline that ends it count. With
-the context of a file the state is carried on through each file's lines. Neither the company, the order nor the
+the context of a file the state is carried on through each file's lines. A backward model reads each line, and with
+that context each file, from its end (direction.py). Neither the company, the order nor the
 chunks that a line is read in change its score, but for rounding.
 
 Lines come in windows. Of each the different lines are read together, common beginnings once (sharing.py); where an
@@ -11,13 +12,17 @@ engine has workers, several windows are under way at once, and their scores stil
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, partial
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from rnncli.config import Context
+from rnncli.config import Context, Direction
+from rnncli.errors import ConfigError
+from rnncli.inference.composing import Wish, line_tally, with_details
+from rnncli.inference.direction import turn, turn_reading
 from rnncli.inference.engine import Engine, Floats, Ids, State
 from rnncli.inference.longline import NOTHING, LongLine
 from rnncli.inference.parallel import in_order
@@ -26,10 +31,9 @@ from rnncli.inference.prefix import after_prefix
 from rnncli.inference.reading import Reading, read
 from rnncli.inference.recent import Asked, Recent
 from rnncli.inference.sharing import read_rows
-from rnncli.inference.words import spelled_words, word_ends, word_scores
-from rnncli.records import Tally, TextScore, TokenScore, WordScore
+from rnncli.inference.words import spelled_words, word_ends
+from rnncli.records import TextScore
 from rnncli.text.tokenizers.base import Encoding, Tokenizer
-from rnncli.text.units import count
 
 FILE_CHUNK = 512
 """Most tokens of one advance over the one row that a file's context makes."""
@@ -40,17 +44,6 @@ LONG_LINE = 1 << 16
 
 SPELLING = ("hybrid", "word")
 """Tokenizers of which some tokens are spelled: only for these must places be known to count the words."""
-
-
-class _Wish(NamedTuple):
-    tokens: bool
-    words: bool
-    end: bool = True
-    """Whether the line's end counts."""
-
-    @property
-    def want(self) -> Literal["targets", "details"]:
-        return "details" if self.tokens or self.words else "targets"
 
 
 class _Encoded(NamedTuple):
@@ -68,9 +61,12 @@ class _Encoded(NamedTuple):
 class Scorer:
     """Scores lines with one model. It keeps nothing between calls."""
 
-    def __init__(self, engine: Engine, tokenizer: Tokenizer, *, chunk: int | None = None) -> None:
+    def __init__(
+        self, engine: Engine, tokenizer: Tokenizer, direction: Direction = "forward", *, chunk: int | None = None
+    ) -> None:
         self.engine = engine
         self.tokenizer = tokenizer
+        self.backward = direction == "backward"
         self._file_chunk = chunk or FILE_CHUNK
         self._end = np.array([tokenizer.newline_id], dtype=np.int64)
 
@@ -89,13 +85,14 @@ class Scorer:
 
         ``batch_size``: most lines that are read together. ``end``: whether a line's end is part of it. A line with a
         prefix gets the probability that it has after it: they are encoded as one text, and a token that reaches over
-        the seam is the line's. With the context of a file no line has one.
+        the seam is the line's. With the context of a file no line has one, nor with a backward model.
         """
-        wish = _Wish(tokens, words, end)
+        wish = Wish(tokens, words, end)
         most = batch_size or self._most_lines()
         source = windows(lines, skip_empty=skip_empty, most_lines=most)
         if context == "file":
-            yield from self._through_files((window for window in source if window is not FLUSH), wish)
+            files = (window for window in source if window is not FLUSH)
+            yield from self._files_from_their_ends(files, wish) if self.backward else self._through_files(files, wish)
             return
         work = partial(self._window, wish=wish, recent=Recent())
         for window, scores in in_order(work, source, self.engine.workers()):
@@ -106,7 +103,7 @@ class Scorer:
         row = sum(array.nbytes for array in self.engine.start(1))
         return max(1, min(WINDOW_LINES, STATES // row))
 
-    def _window(self, window: Sequence[Line], engine: Engine, wish: _Wish, recent: Recent) -> dict[Asked, TextScore]:
+    def _window(self, window: Sequence[Line], engine: Engine, wish: Wish, recent: Recent) -> dict[Asked, TextScore]:
         """Scores of the different lines of a window, each from the zero state; those scored lately as they were."""
         distinct = dict.fromkeys(line.asked for line in window)
         scores = recent.find(distinct)
@@ -115,20 +112,33 @@ class Scorer:
         encoded = self._encode(short, wish)
         readings = read_rows(
             engine,
-            [line.ids for line in encoded],
+            [self._turned(line.ids) for line in encoded],
             opening=self.tokenizer.newline_id,
             want=wish.want,
             group_V=self._group_of(wish),
         )
         for asked, line, reading in zip(short, encoded, readings, strict=True):
-            scores[asked] = self._compose(line, reading, wish)
+            scores[asked] = self._compose(line, self._turned_back(reading), wish)
         for asked in fresh:
             if asked not in scores:
                 scores[asked], _ = self._long(asked, self.engine.start(1), wish)
         recent.keep(scores)
         return scores
 
-    def _through_files(self, source: Iterator[list[Line]], wish: _Wish) -> Iterator[TextScore]:
+    def _turned(self, ids: Ids) -> Ids:
+        return turn(ids) if self.backward else ids
+
+    def _turned_back(self, reading: Reading) -> Reading:
+        return turn_reading(reading) if self.backward else reading
+
+    def _files_from_their_ends(self, source: Iterator[list[Line]], wish: Wish) -> Iterator[TextScore]:
+        """The same of lines that stand before one another: each file is in memory as a whole."""
+        for _, lines in itertools.groupby(itertools.chain.from_iterable(source), key=lambda line: line.origin):
+            turned = list(lines)[::-1]
+            pieces = (turned[begin : begin + WINDOW_LINES] for begin in range(0, len(turned), WINDOW_LINES))
+            yield from reversed(list(self._through_files(pieces, wish)))
+
+    def _through_files(self, source: Iterator[list[Line]], wish: Wish) -> Iterator[TextScore]:
         """Scores of lines as they follow one another in each file."""
         origin: tuple[str | None, int] | None = None
         state = self.engine.start(1)
@@ -144,7 +154,7 @@ class Scorer:
                 for (line, _), score in zip(group, scores, strict=True):
                     yield _placed(score, line)
 
-    def _groups(self, window: Sequence[Line], wish: _Wish) -> Iterator[list[tuple[Line, _Encoded | None]]]:
+    def _groups(self, window: Sequence[Line], wish: Wish) -> Iterator[list[tuple[Line, _Encoded | None]]]:
         """Lines of one file that are read together; a long line, not encoded, by itself."""
         short = iter(self._encode([line.asked for line in window if len(line.text) < LONG_LINE], wish))
         group: list[tuple[Line, _Encoded | None]] = []
@@ -160,30 +170,34 @@ class Scorer:
         if group:
             yield group
 
-    def _group(self, lines: Sequence[_Encoded], state: State, wish: _Wish) -> tuple[list[TextScore], State]:
+    def _group(self, lines: Sequence[_Encoded], state: State, wish: Wish) -> tuple[list[TextScore], State]:
         """Scores of lines read as one row."""
-        whole, state = self._read(np.concatenate([line.ids for line in lines]), state, wish)
+        whole, state = self._read(np.concatenate([self._turned(line.ids) for line in lines]), state, wish)
         ends = np.cumsum([len(line.ids) for line in lines]).tolist()
         scores = [
-            self._compose(line, whole.part(end - len(line.ids), end), wish)
+            self._compose(line, self._turned_back(whole.part(end - len(line.ids), end)), wish)
             for line, end in zip(lines, ends, strict=True)
         ]
         return scores, state
 
-    def _read(self, row: Ids, state: State, wish: _Wish, previous: int | None = None) -> tuple[Reading, State]:
+    def _read(self, row: Ids, state: State, wish: Wish, previous: int | None = None) -> tuple[Reading, State]:
         before = self.tokenizer.newline_id if previous is None else previous
         group_V, chunk = self._group_of(wish), self._file_chunk
         return read(self.engine, row, previous=before, state=state, want=wish.want, chunk=chunk, group_V=group_V)
 
-    def _group_of(self, wish: _Wish) -> Floats | None:
+    def _group_of(self, wish: Wish) -> Floats | None:
         return self._word_ends if wish.words else None
 
     @cached_property
     def _word_ends(self) -> Floats | None:
-        return word_ends(self.tokenizer)
+        # From its end a line's words are known to be over before they are read: there is no mass to move.
+        return None if self.backward else word_ends(self.tokenizer)
 
-    def _encode(self, asked: Sequence[Asked], wish: _Wish) -> list[_Encoded]:
-        if self._needs_places(wish) or any(prefix for prefix, _ in asked):
+    def _encode(self, asked: Sequence[Asked], wish: Wish) -> list[_Encoded]:
+        if any(prefix for prefix, _ in asked):
+            self._check_prefix()
+            return [self._encode_with_places(*one) for one in asked]
+        if self._needs_places(wish):
             return [self._encode_with_places(*one) for one in asked]
         ids = self.tokenizer.encode_batch([text for _, text in asked]) if asked else []
         return [
@@ -191,7 +205,14 @@ class Scorer:
             for (_, text), found in zip(asked, ids, strict=True)
         ]
 
-    def _needs_places(self, wish: _Wish) -> bool:
+    def _check_prefix(self) -> None:
+        if self.backward:
+            raise ConfigError(
+                "a model that reads backward knows nothing of what stands before a line",
+                hint="Leave the prefix out, or score with one that reads forward.",
+            )
+
+    def _needs_places(self, wish: Wish) -> bool:
         return wish.tokens or wish.words or self.tokenizer.kind in SPELLING
 
     def _encode_with_places(self, prefix: str, text: str) -> _Encoded:
@@ -199,82 +220,57 @@ class Scorer:
         cut, skip = after_prefix(encoding, len(prefix))
         return _Encoded(text, np.concatenate([encoding.ids, self._end]), cut, skip)
 
-    def _compose(self, line: _Encoded, reading: Reading, wish: _Wish) -> TextScore:
-        words, chars, size = count(line.text)
+    def _compose(self, line: _Encoded, reading: Reading, wish: Wish) -> TextScore:
         reading = reading.part(line.skip, len(line.ids))
         counted = reading.logprobs[: len(reading.logprobs) - (not wish.end)]
-        tally = Tally(
-            logprob=float(counted.sum(dtype=np.float64)),
-            tokens=len(counted),
-            lines=1,
-            unended=int(not wish.end),
-            words=words,
-            chars=chars,
-            bytes=size,
-            spelled=0 if line.encoding is None else len(spelled_words(line.text, line.encoding)),
-            lossless=self.tokenizer.lossless,
-        )
-        score = TextScore(text=line.text, tally=tally)
+        spelled = 0 if line.encoding is None else len(spelled_words(line.text, line.encoding))
+        logprob = float(counted.sum(dtype=np.float64))
+        score = self._whole(line.text, logprob, len(counted), spelled, wish)
         return self._with_details(score, line.encoding, reading, wish, follows=line.skip > 0)
 
+    def _whole(self, text: str, logprob: float, tokens: int, spelled: int, wish: Wish) -> TextScore:
+        tally = line_tally(text, logprob, tokens, spelled, end=wish.end, lossless=self.tokenizer.lossless)
+        return TextScore(text=text, tally=tally)
+
     def _with_details(
-        self, score: TextScore, encoding: Encoding | None, reading: Reading, wish: _Wish, *, follows: bool
+        self, score: TextScore, encoding: Encoding | None, reading: Reading, wish: Wish, *, follows: bool
     ) -> TextScore:
         if encoding is None:
             return score
-        tokens: tuple[TokenScore, ...] = ()
-        words: tuple[WordScore, ...] = ()
-        if wish.tokens:
-            counted = len(reading.logprobs) - (not wish.end)
-            tokens = self._token_scores(len(score.text), encoding, reading.part(0, counted))
-        if wish.words:
-            masses = None if self._word_ends is None else reading.masses
-            words = word_scores(score.text, encoding, reading._replace(masses=masses), follows=follows)
-        return dataclasses.replace(score, token_scores=tokens, word_scores=words)
+        if self._word_ends is None:
+            reading = reading._replace(masses=None)
+        return with_details(score, encoding, reading, wish, self.tokenizer, follows=follows)
 
-    def _token_scores(self, length: int, encoding: Encoding, reading: Reading) -> tuple[TokenScore, ...]:
-        assert reading.ranks is not None
-        assert reading.entropies is not None
-        return tuple(
-            TokenScore(token=token, start=start, end=end, logprob=logprob, rank=rank, entropy=entropy)
-            for token, start, end, logprob, rank, entropy in zip(
-                [*map(self.tokenizer.token, encoding.ids.tolist()), "\n"],
-                [*encoding.starts.tolist(), length],
-                [*encoding.ends.tolist(), length],
-                reading.logprobs.tolist(),
-                reading.ranks.tolist(),
-                reading.entropies.tolist(),
-                strict=False,  # the end may not count
-            )
-        )
+    def _piece(self, piece: str, wish: Wish, *, prefixed: bool) -> tuple[str, Encoding | None, Ids]:
+        if prefixed or self._needs_places(wish):
+            encoding = self.tokenizer.analyse(piece)
+            return piece, encoding, encoding.ids
+        return piece, None, self.tokenizer.encode(piece)
 
-    def _long(self, asked: Asked, state: State, wish: _Wish) -> tuple[TextScore, State]:
+    def _long(self, asked: Asked, state: State, wish: Wish) -> tuple[TextScore, State]:
         """A long line's score, encoded and read a piece at a time; tokens are kept only if wanted."""
         prefix, text = asked
-        pieces = LongLine(wish.tokens or wish.words, len(prefix))
+        if prefix:
+            self._check_prefix()
+        line = LongLine(wish.tokens or wish.words, len(prefix))
         previous = self.tokenizer.newline_id
-        for piece in self.tokenizer.cut(prefix + text):
-            encoding = self.tokenizer.analyse(piece) if prefix or self._needs_places(wish) else None
-            ids, reading = self.tokenizer.encode(piece) if encoding is None else encoding.ids, NOTHING
+        pieces = map(partial(self._piece, wish=wish, prefixed=bool(prefix)), self.tokenizer.cut(prefix + text))
+        later: list[tuple[str, Encoding | None, Reading]] = []
+        for piece, encoding, ids in reversed(list(pieces)) if self.backward else pieces:
+            reading = NOTHING
             if len(ids):  # the word tokenizer has no token for blanks
-                reading, state = self._read(ids, state, wish, previous)
-                previous = int(ids[-1])
-            pieces.add(piece, encoding, reading)
+                reading, state = self._read(ids[::-1] if self.backward else ids, state, wish, previous)
+                previous = int(ids[0 if self.backward else -1])
+            if self.backward:
+                later.append((piece, encoding, reading.backward()))
+            else:
+                line.add(piece, encoding, reading)
+        for one in reversed(later):
+            line.add(*one)
         ending, state = self._read(self._end, state, wish, previous)
-        words, chars, size = count(text)
-        tally = Tally(
-            logprob=pieces.logprob + (float(ending.logprobs[0]) if wish.end else 0.0),
-            tokens=pieces.tokens + int(wish.end),
-            lines=1,
-            unended=int(not wish.end),
-            words=words,
-            chars=chars,
-            bytes=size,
-            spelled=pieces.spelled,
-            lossless=self.tokenizer.lossless,
-        )
-        score = TextScore(text=text, tally=tally)
-        encoding, reading = pieces.whole(ending)
+        logprob = line.logprob + (float(ending.logprobs[0]) if wish.end else 0.0)
+        score = self._whole(text, logprob, line.tokens + int(wish.end), line.spelled, wish)
+        encoding, reading = line.whole(ending)
         return self._with_details(score, encoding, reading, wish, follows=bool(prefix)), state
 
 

@@ -117,6 +117,15 @@ def open_ids(path: Path, info: IdsInfo) -> NDArray[np.uint16] | NDArray[np.uint3
         raise ModelError(f"{path} cannot be read: {error.strerror}", hint=cure) from None
 
 
+def write_turned(ids: NDArray[np.uint16] | NDArray[np.uint32], path: Path) -> None:
+    """Write ids, a last newline among them, as a backward model reads them: all but that from the last to the first."""
+    size, end = 1 << 22, len(ids) - 1
+    with replacing(path) as file:
+        for stop in range(end, 0, -size):
+            file.write(ids[max(0, stop - size) : stop][::-1].tobytes())
+        file.write(ids[end:].tobytes())
+
+
 def line_starts(ids: NDArray[np.uint16] | NDArray[np.uint32], newline_id: int) -> NDArray[np.int64]:
     """Where each line begins: at 0 and after each newline but a last one."""
     size = 1 << 22

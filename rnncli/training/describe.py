@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rnncli import __version__
-from rnncli.config import to_dict
+from rnncli.config import Direction, to_dict
 from rnncli.precision import parameter_count
 from rnncli.store import part_config
 from rnncli.training.prepare import Prepared, RunConfig
 
 
-def config_json(run: RunConfig, prepared: Prepared, metrics: Mapping[str, Any], status: str) -> dict[str, Any]:
-    """All of config.json but its format number, generation and fingerprints."""
+def config_json(
+    run: RunConfig, prepared: Prepared, directions: Sequence[Direction], metrics: Mapping[str, Any], status: str
+) -> dict[str, Any]:
+    """All of config.json but its format number, generation and fingerprints. ``directions``: of the parts there are."""
     model = replace(run.plan.model, vocab_size=prepared.tokenizer.vocab_size)
     return {
         "rnncli": __version__,
@@ -23,8 +25,8 @@ def config_json(run: RunConfig, prepared: Prepared, metrics: Mapping[str, Any], 
         "status": status,
         "unit": run.plan.unit,
         "tokenizer": to_dict(run.plan.tokenizer),
-        "parts": [part_config(to_dict(model))],
-        "params": parameter_count(model),
+        "parts": [part_config(to_dict(model), direction=direction) for direction in directions],
+        "params": parameter_count(model) * len(directions),
         "corpus": describe(run, prepared),
         "training": to_dict(run.plan.train),
         "metrics": dict(metrics),

@@ -3,6 +3,7 @@
 training/run.json       what was asked for and decided; written first
 training/valid.txt      the validation text
 training/train.ids      memory-mapped while training; valid.ids too
+training/backward.ids   train.ids as a backward model reads them, where there is one
 training/prepared.json  their counts; written last, so that a killed preparation is seen
 """
 
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnncli.config import CorpusConfig, Device, ModelConfig, TokenizerConfig, TrainConfig, from_dict
+from rnncli.config import CorpusConfig, Device, Direction, ModelConfig, TokenizerConfig, TrainConfig, from_dict
 from rnncli.device import Machine
 from rnncli.errors import ConfigError, CorpusError, ModelError, RnncliError
 from rnncli.events import Setting
@@ -26,7 +27,7 @@ from rnncli.records import Tally
 from rnncli.store import TOKENIZER, TRAINING, read_json, write_json
 from rnncli.text.escapes import bytes_of
 from rnncli.text.files import replacing
-from rnncli.text.ids import IdsInfo, line_starts, open_ids, write_ids
+from rnncli.text.ids import IdsInfo, line_starts, open_ids, write_ids, write_turned
 from rnncli.text.sources import Source, find_sources, without
 from rnncli.text.split import Parts, Split, parse_split, split_blocks
 from rnncli.text.survey import CorpusFacts, survey
@@ -38,6 +39,7 @@ from rnncli.training.plan import Plan
 
 RUN, PREPARED, VALID_TEXT = "run.json", "prepared.json", "valid.txt"
 TRAIN_IDS, VALID_IDS = "train.ids", "valid.ids"
+TURNED_IDS = "backward.ids"
 RUN_FORMAT = 1
 
 
@@ -116,6 +118,8 @@ class Prepared:
     valid_ids: NDArray[np.unsignedinteger]
     how: str
     ngram_bits_per_byte: float | None
+    direction: Direction = "forward"
+    """Which way ``ids`` and ``valid_ids`` are to be read: backward ones come from the text's last to its first."""
 
     @property
     def chars_per_token(self) -> float | None:
@@ -129,7 +133,7 @@ class Prepared:
 
     def count_text(self, ids: NDArray[np.unsignedinteger]) -> Tally:
         """Words, characters, bytes and line ends of the text of ids."""
-        text = self.tokenizer.decode(ids.astype(np.int64))
+        text = self.tokenizer.decode((ids if self.direction == "forward" else ids[::-1]).astype(np.int64))
         words, chars, size = count(text)
         lines = text.count("\n")
         return Tally(
@@ -151,7 +155,8 @@ def prepare(
 ) -> Prepared:
     """Make the tokenizer, unless one is given, and the ids. ``check`` is called now and then, and may raise."""
     inner = folder / TRAINING
-    (inner / PREPARED).unlink(missing_ok=True)
+    for name in (PREPARED, TURNED_IDS):
+        (inner / name).unlink(missing_ok=True)
     try:
         with replacing(inner / VALID_TEXT) as file:
             for block in _checked(parts.valid(), check):
@@ -218,6 +223,21 @@ def load_prepared(folder: Path, run: RunConfig) -> Prepared:
         how=how,
         ngram_bits_per_byte=baseline,
     )
+
+
+def turned(prepared: Prepared, folder: Path) -> Prepared:
+    """The same texts for a backward model: their ids from the last to the first, a newline still at the end."""
+    path = folder / TRAINING / TURNED_IDS
+    if not path.exists():
+        try:
+            write_turned(prepared.ids, path)
+        except OSError as error:
+            raise RnncliError(f"cannot write {path}: {error.strerror or error}") from error
+    ids, valid_ids = (
+        open_ids(path, prepared.train),
+        np.concatenate([prepared.valid_ids[-2::-1], prepared.valid_ids[-1:]]),
+    )
+    return dataclasses.replace(prepared, ids=ids, valid_ids=valid_ids, direction="backward")
 
 
 def is_prepared(folder: Path) -> bool:

@@ -77,6 +77,7 @@ def make_plan(facts: CorpusFacts, machine: Machine, given: Mapping[str, Any], *,
     choose.note("unit", unit, why)
     seconds = _budget(choose, facts, machine)
     share = _share(choose, facts, given, seconds)
+    seconds /= _networks(choose)
     tokens, vocab_size = _text(choose, facts, machine, seconds, share)
     hidden = _network(choose, machine, tokens, seconds, vocab_size)
     _training(choose, facts, machine, unit, tokens, hidden)
@@ -129,6 +130,16 @@ def _budget(choose: _Chooser, facts: CorpusFacts, machine: Machine) -> float:
     why = "as you said" if "minutes" in given else "the default; --minutes M changes it"
     choose.note("budget", f"{minutes:g} minute{'s' * (minutes != 1)}", why)
     return 60.0 * minutes
+
+
+def _networks(choose: _Chooser) -> int:
+    """How many networks share the time."""
+    if "direction" not in choose.given:
+        return 1
+    both = choose("direction", "forward", "") == "both"
+    if both:
+        choose.note("networks", 2, "one after the other, each with its half of the time")
+    return 1 + both
 
 
 def _share(choose: _Chooser, facts: CorpusFacts, given: Mapping[str, Any], seconds: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ class Opened:
     config: RunConfig
     machine: Machine
     parts: Parts
-    source: Stored | None
+    sources: tuple[Stored, ...]
     notices: tuple[str, ...]
     started: float
 
@@ -58,14 +58,14 @@ def open_request(request: TrainRequest) -> Opened:
     machine = find_machine(request.device, request.threads)
     encoding = check_encoding(request.given.get("encoding", "utf-8"))
     given = _at_home(request.given)
-    sources, notices = find_corpus(request.corpora, given.get("valid"))
-    facts = survey(sources, encoding)
-    source = open_folder(library.resolve(request.from_model)).load() if request.from_model is not None else None
-    kept = {} if source is None else _kept_from(source, given)
+    corpus, notices = find_corpus(request.corpora, given.get("valid"))
+    facts = survey(corpus, encoding)
+    found = () if request.from_model is None else _parts_of(library.resolve(request.from_model))
+    kept = _kept_from(found, given) if found else {}
     plan = make_plan(facts, machine, {**kept, **given}, kept=kept.keys())
-    parts = part_corpus(sources, plan, facts)
+    parts = part_corpus(corpus, plan, facts)
     plan = replace(plan, settings=(_place(request, folder), *plan.settings, _validation(parts, given)))
-    from_folder = str(source.folder.absolute()) if source is not None else None
+    from_folder = str(found[0].folder.absolute()) if found else None
     corpora = tuple(_absolute(c) for c in request.corpora)
     config = RunConfig.of(plan, facts, machine, corpora=corpora, source=from_folder)
     return Opened(
@@ -73,7 +73,7 @@ def open_request(request: TrainRequest) -> Opened:
         config=config,
         machine=machine,
         parts=parts,
-        source=source,
+        sources=tuple(one for one in found if plan.train.direction in ("both", one.direction)),
         notices=notices,
         started=started,
     )
@@ -117,11 +117,21 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _kept_from(source: Stored, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The network and the tokenizer of a model that is to be trained further, as settings."""
+def _parts_of(folder: Path) -> tuple[Stored, ...]:
+    """All parts of a model folder, in memory: another training may replace it."""
+    first = open_folder(folder).load()
+    return (first, *(open_folder(folder, direction=direction).load() for direction in first.directions[1:]))
+
+
+def _kept_from(sources: Sequence[Stored], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The networks and the tokenizer of a model that is to be trained further, as settings."""
+    source = sources[0]
     kept = {f.name: getattr(source.model, f.name) for f in options_of(ModelConfig) if "dropout" not in f.name}
     kept |= {f.name: source.config["tokenizer"][f.name] for f in options_of(TokenizerConfig)}
+    kept["direction"] = "both" if len(sources) > 1 else source.direction
     for name, value in given.items():
+        if name == "direction" and len(sources) > 1:
+            continue  # one of the two may go on alone
         if name in kept and kept[name] != value:
             raise ConfigError(
                 f"{training_flags()[name]} {value} does not fit the model, which has {kept[name]}",

@@ -25,7 +25,7 @@ import torch
 from rnncli.api import Model, load
 from rnncli.config import ModelConfig, SampleConfig, TokenizerConfig, to_dict
 from rnncli.device import usable_cores
-from rnncli.graph.saving import save_model
+from rnncli.graph.saving import Part, save_model
 from rnncli.inference.lowering import write_lowered
 from rnncli.inference.opening import open_engine
 from rnncli.precision import array_shapes
@@ -87,9 +87,9 @@ def build(folder: Path) -> None:
     plain.mkdir()
     tokenizer.save(plain / TOKENIZER)
     config = {"unit": "stream", "tokenizer": {"kind": "hybrid"}, "parts": [part_config(to_dict(model))]}
-    save_model(plain, arrays, model, config)
+    save_model(plain, {"forward": Part(model, arrays)}, config)
     opened = open_engine(plain)
-    write_lowered(folder / "int8", opened.stored, opened.engine, "int8", {})
+    write_lowered(folder / "int8", [opened[:2]], "int8")
 
 
 def network(model: Model) -> Callable[[], float]:

@@ -44,7 +44,7 @@ def score(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: 
     """``rnncli score`` with the model in the folder, which need not be waited for; nothing goes past its streams."""
     for name in ("NO_COLOR", "FORCE_COLOR", "RNNCLI_MODEL", "RNNCLI_ENGINE"):
         monkeypatch.delenv(name, raising=False)
-    assert open_folder.__kwdefaults__ == {"patience": 2.0}
+    assert open_folder.__kwdefaults__ == {"direction": None, "patience": 2.0}
     monkeypatch.setitem(open_folder.__kwdefaults__, "patience", 0.0)
     lines = tmp_path / "lines.txt"
     lines.write_text(TEXT)

@@ -26,6 +26,7 @@ class ToyModel:
     unit: str
     definition: Mapping[str, Any]
     name: str = "toy"
+    direction: str = "forward"
     choice: Any = field(default_factory=lambda: types.SimpleNamespace(notable=False))
 
 

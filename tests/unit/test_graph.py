@@ -19,11 +19,11 @@ from onnx.reference import ReferenceEvaluator
 from rnncli.arrays import ArrayPlace, load_arrays, read_places
 from rnncli.config import ActivationName, CellName, ModelConfig
 from rnncli.graph.build import build_graph
-from rnncli.graph.saving import make_graph, save_model
+from rnncli.graph.saving import Part, make_graph, save_model
 from rnncli.inference.opening import open_engine
 from rnncli.precision import array_shapes
 from rnncli.spec import CELLS as SPECS
-from rnncli.store import CONFIG, GRAPH, GRAPH_VERSION, WEIGHTS, open_folder, vouch_for
+from rnncli.store import CONFIG, GRAPH, GRAPH_VERSION, WEIGHTS, of_part, open_folder, vouch_for
 from tests.folders import HEADS, make_folder, network_of, save_folder, tokenizer_of, train_briefly
 from tests.golden.test_cells import NUMBERS, ROOMY, STORED_ORDER, Layer, Vector, expected, plus, times
 from tests.nets import CELLS, config_of
@@ -106,7 +106,7 @@ def test_a_graph_is_the_same_bytes_each_time(cell: CellName, activation: Activat
     data = (one / GRAPH).read_bytes()
     assert (other / GRAPH).read_bytes() == data
     assert make_graph(open_folder(one)) == data
-    assert build_graph(model, read_places(one / WEIGHTS), "float32") == data
+    assert build_graph(model, of_part(read_places(one / WEIGHTS), "forward"), "float32") == data
     assert len(data) < 20_000
 
 
@@ -115,11 +115,12 @@ def test_a_save_leaves_a_graph_that_is_already_there(tmp_path: Path) -> None:
     folder = make_folder(tmp_path / "model")
     before, data = (folder / GRAPH).stat(), (folder / GRAPH).read_bytes()
     stored = open_folder(folder)
-    save_model(folder, {name: array / 2 for name, array in stored.arrays.items()}, stored.model, stored.config)
+    halved = {name: array / 2 for name, array in stored.arrays.items()}
+    save_model(folder, {"forward": Part(stored.model, halved)}, stored.config)
     after = (folder / GRAPH).stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     (folder / GRAPH).write_bytes(b"no graph")
-    save_model(folder, stored.arrays, stored.model, stored.config)
+    save_model(folder, {"forward": Part(stored.model, stored.arrays)}, stored.config)
     assert (folder / GRAPH).read_bytes() == data
     assert open_folder(folder).has_graph
 
@@ -184,7 +185,8 @@ def store(network: Network, cell: CellName, activation: ActivationName, hidden: 
         arrays |= {f"layers.{n}.{name}": array for name, array in layer.stored(STORED_ORDER[cell]).items()}
     model = config_of(cell, activation, vocab_size=4, hidden_size=hidden, embedding_size=2, tie=False)
     folder.mkdir()
-    save_model(folder, {name: np.array(array, np.float32) for name, array in arrays.items()}, model, {})
+    arrays = {name: np.array(array, np.float32) for name, array in arrays.items()}
+    save_model(folder, {"forward": Part(model, arrays)}, {})
     return model
 
 

@@ -18,7 +18,12 @@ from tests.toy import FixedEngine, ToyEngine, toy_tokenizer
 
 def model_of(engine: ToyEngine, tokenizer: Tokenizer) -> Model:
     stored: Any = SimpleNamespace(
-        folder=SimpleNamespace(name="toy"), config={}, unit="stream", tokenizer=tokenizer, fingerprint="f"
+        folder=SimpleNamespace(name="toy"),
+        config={},
+        unit="stream",
+        tokenizer=tokenizer,
+        fingerprint="f",
+        direction="forward",
     )
     return Model(Opened(stored, engine, SimpleNamespace(notable=False)))  # type: ignore[arg-type]
 

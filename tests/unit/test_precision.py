@@ -10,7 +10,7 @@ import pytest
 
 from rnncli.config import ActivationName, CellName, ModelConfig, Precision, to_dict
 from rnncli.errors import ModelError
-from rnncli.graph.saving import save_model
+from rnncli.graph.saving import Part, save_model
 from rnncli.inference.engine import Engine, Targets
 from rnncli.inference.lowering import measured_ranges, tally, write_lowered
 from rnncli.inference.opening import Opened, open_engine
@@ -33,7 +33,8 @@ def make(folder: Path, model: ModelConfig) -> Opened:
     toy_tokenizer("byte").save(folder / TOKENIZER)
     arrays = to_arrays(model, named_parameters(network(model)))
     config = {"unit": "stream", "tokenizer": {"kind": "byte"}, "parts": [part_config(to_dict(model))]}
-    save_model(folder, {name: array.astype(np.float32) for name, array in arrays.items()}, model, config)
+    arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
+    save_model(folder, {"forward": Part(model, arrays)}, config)
     return open_engine(folder, engine="onnx", threads=1)
 
 
@@ -77,7 +78,7 @@ def test_each_network_in_each_precision(
 ) -> None:
     """Close to float32, the same to the bit in company and alone, with PyTorch too."""
     plain = make(tmp_path / "plain", config_for(cell, activation, head))
-    write_lowered(tmp_path / "lowered", plain.stored, plain.engine, precision, {})
+    write_lowered(tmp_path / "lowered", [plain[:2]], precision)
     lowered = open_engine(tmp_path / "lowered", engine="onnx", threads=1)
     kinds = {name: (place.dtype, place.shape) for name, place in lowered.stored.places.items()}
     assert kinds == stored_arrays(lowered.stored.model, precision)
@@ -106,7 +107,7 @@ def test_ranges_are_measured_where_activations_have_no_bound(tmp_path: Path) -> 
 
 def test_a_score_in_8_bits_costs_little(tmp_path: Path) -> None:
     plain = make(tmp_path / "a", config_for("gru", "tanh", "projected"))
-    write_lowered(tmp_path / "b", plain.stored, plain.engine, "int8", {})
+    write_lowered(tmp_path / "b", [plain[:2]], "int8")
     lowered = open_engine(tmp_path / "b", engine="onnx", threads=1)
     lines = ["some words", "", "and others"]
     one, other = (tally(opened.engine, opened.stored, lines) for opened in (plain, lowered))
@@ -116,7 +117,7 @@ def test_a_score_in_8_bits_costs_little(tmp_path: Path) -> None:
 
 def test_a_folder_with_other_weights_than_it_says_is_refused(tmp_path: Path) -> None:
     plain = make(tmp_path / "a", config_for("lstm", "tanh", "tied"))
-    write_lowered(tmp_path / "b", plain.stored, plain.engine, "int8", {})
+    write_lowered(tmp_path / "b", [plain[:2]], "int8")
     config = read_json(tmp_path / "b" / "config.json")
     assert config["format"] == 2
     assert read_json(tmp_path / "a" / "config.json")["format"] == 1

@@ -195,6 +195,7 @@ GIVEN: dict[str, tuple[Any, ...]] = {
     "weight_decay": (0.0, 0.5),
     "patience": (0, 7),
     "precision": ("fp32", "bf16"),
+    "direction": ("forward", "backward", "both"),
     "seed": (0, 12345),
     "kind": get_args(TokenizerKind),
     "vocab_size": (300, 3000),

@@ -47,7 +47,7 @@ DESCRIPTION: dict[str, Any] = {
 def make(folder: Path) -> Path:
     folder.mkdir()
     toy_tokenizer("byte").save(folder / TOKENIZER)
-    write_arrays(folder, ARRAYS)
+    write_arrays(folder, {"forward": ARRAYS})
     write_config(folder, DESCRIPTION)
     return folder
 
@@ -180,7 +180,7 @@ def test_other_weights_are_refused(folder: Path, name: str, change: Callable[[An
     array = arrays.pop(name, None)
     if change is not None:
         arrays[name] = change(array)
-    write_arrays(folder, arrays)
+    write_arrays(folder, {"forward": arrays})
     write_config(folder, DESCRIPTION)
     refused(folder, WEIGHTS, name)
 
@@ -260,7 +260,7 @@ def test_a_disk_that_fails_is_one_line_and_leaves_the_old_file(folder: Path, mon
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(RnncliError, match=r"cannot write .*model\.safetensors: No space left on device"):
-        write_arrays(folder, {name: array + 1 for name, array in ARRAYS.items()})
+        write_arrays(folder, {"forward": {name: array + 1 for name, array in ARRAYS.items()}})
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
     assert open_folder(folder, patience=0).model == MODEL
 
@@ -274,7 +274,7 @@ def test_weights_come_before_the_config_that_vouches_for_them(folder: Path, monk
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", watched)
-    write_arrays(folder, ARRAYS)
+    write_arrays(folder, {"forward": ARRAYS})
     write_config(folder, DESCRIPTION)
     assert order == [WEIGHTS, CONFIG]
 

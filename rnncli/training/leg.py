@@ -1,0 +1,210 @@
+"""The training of one network of a run: its trainer, its share of the time, its log.
+
+A run has one, or with both directions two, one after the other. The second keeps its state in training/backward.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rnncli.arrays import load_arrays
+from rnncli.config import Direction
+from rnncli.device import Machine
+from rnncli.errors import ConfigError, ModelError
+from rnncli.events import Evaluated, Notice, StepDone, TrainEvent
+from rnncli.nn.model import LanguageModel
+from rnncli.nn.weights import from_arrays
+from rnncli.precision import Arrays
+from rnncli.records import Tally
+from rnncli.store import TRAINING, open_folder
+from rnncli.training.evaluate import WARMUP, Validation, stream_logprob, whole_rows
+from rnncli.training.job import Job
+from rnncli.training.log import LOG, cut_log, write_log
+from rnncli.training.measure import whole_tally
+from rnncli.training.prepare import Prepared, RunConfig
+from rnncli.training.trainer import Trainer
+
+FROM_WEIGHTS = "from.safetensors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What all networks of a run are trained with. ``started``: when its budget began, on ``now``'s clock."""
+
+    folder: Path
+    config: RunConfig
+    machine: Machine
+    resume: bool
+    started: float
+    budget: Mapping[str, Any] = field(default_factory=dict)
+    """What a resumed run was given anew."""
+    now: Callable[[], float] = time.monotonic
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        """Of the networks, in the order of their training."""
+        wanted = self.config.plan.train.direction
+        return ("forward", "backward") if wanted == "both" else (wanted,)
+
+    def inner(self, direction: Direction) -> Path:
+        """The folder of a network's own state."""
+        folder = self.folder / TRAINING
+        return folder if direction == self.directions[0] else folder / direction
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What a network came to: the weights as saved, in float32 and in one row."""
+
+    valid: Tally
+    train: Tally
+    partial: bool
+    """Only a part of the validation text was read."""
+
+
+class Leg:
+    """Trains one network. ``prepared``: the texts as it reads them."""
+
+    def __init__(self, setup: Setup, prepared: Prepared) -> None:
+        self.setup, self.prepared = setup, prepared
+        self.direction = prepared.direction
+        self.number, self.of = setup.directions.index(self.direction), len(setup.directions)
+        self.inner = setup.inner(self.direction)
+        self.inner.mkdir(exist_ok=True)
+        self.trainer = self._new_trainer()
+        self._eval_speed = math.inf
+
+    def _new_trainer(self) -> Trainer:
+        plan, prepared = self.setup.config.plan, self.prepared
+        lines = plan.unit == "lines"
+        empty = np.zeros(0, np.int64)
+        job = Job(
+            folder=self.inner,
+            model=replace(plan.model, vocab_size=prepared.tokenizer.vocab_size),
+            train=plan.train,
+            unit=plan.unit,
+            newline_id=prepared.tokenizer.newline_id,
+            ids=prepared.ids,
+            starts=prepared.starts(prepared.ids) if lines else empty,
+            valid_ids=prepared.valid_ids,
+            valid_starts=prepared.starts(prepared.valid_ids) if lines else empty,
+            count_text=prepared.count_text,
+            chars_per_token=prepared.chars_per_token,
+            start_from=self._start_weights(),
+        )
+        trainer = Trainer(job, self.setup.machine, started=self.setup.started, now=self.setup.now)
+        total = trainer.total_steps
+        if total is not None:
+            every = plan.train.eval_every or max(1, min(2000, total // 10))
+            trainer.job = replace(job, train=replace(plan.train, eval_every=every))
+        return trainer
+
+    def _start_weights(self) -> Arrays | None:
+        path = self.inner / FROM_WEIGHTS
+        return load_arrays(path) if path.exists() else None
+
+    def events(self) -> Iterator[TrainEvent]:
+        """Train. Steps tell of the whole run's time."""
+        if self.number:
+            yield Notice(message=f"now the network that reads {self.direction}")
+        if self.setup.resume:
+            yield from self._take_up()
+        self._set_end()
+        with open(self.inner / LOG, "a", encoding="utf-8") as log:
+            for event in self.trainer.run():
+                write_log(log, event)
+                yield self._of_all(event) if isinstance(event, StepDone) else event
+                if isinstance(event, Evaluated) and self.trainer.share() < 1:
+                    self._set_end()  # by the speed that the machine has now
+
+    def _of_all(self, event: StepDone) -> StepDone:
+        if self.of == 1:
+            return event
+        progress, left = event.progress, event.seconds_left
+        to_come = self.of - 1 - self.number
+        each = left / (1 - progress) if progress < 1 else self.trainer.progress.total or 0.0
+        return replace(event, progress=(self.number + progress) / self.of, seconds_left=left + to_come * each)
+
+    def _take_up(self) -> Iterator[TrainEvent]:
+        trainer, setup = self.trainer, self.setup
+        if not trainer.restore():
+            cut_log(self.inner / LOG, -1)
+            if not self.number:
+                yield Notice(message="the run died before its first save: it starts anew")
+            return
+        step, total = trainer.progress.step, trainer.total_steps
+        if setup.budget:
+            if total is not None and total <= step:
+                raise ConfigError(
+                    f"the run has {step:,} steps already, of {total:,}",
+                    hint="The budget is the whole run's: give more.",
+                )
+            # Who asks for more has seen that it had ceased to improve.
+            trainer.progress = replace(trainer.progress, since_best=0)
+            setup.config.save(setup.folder)
+        cut_log(self.inner / LOG, step)
+        yield Notice(message=f"going on from step {step:,}")
+        try:
+            open_folder(setup.folder, direction=self.direction, patience=0)
+        except (ModelError, ConfigError) as error:
+            trainer.progress = replace(trainer.progress, best=None)
+            yield Notice(message=f"{error.message}: it is written anew")
+
+    def _set_end(self) -> None:
+        """Let a clocked run's training end when what comes after it just fits into the budget.
+
+        A run taken up again has what its budget left it; or the new minutes that it was given, counted from now.
+        """
+        trainer, setup = self.trainer, self.setup
+        minutes = setup.config.plan.train.minutes
+        if trainer.total_steps is not None or minutes is None:
+            return
+        progress = trainer.progress
+        anew = not setup.resume or "minutes" in setup.budget
+        if not anew and progress.total is not None:
+            return
+        share = 60 * minutes / self.of
+        # A network that a resumed run begins has its own share, whatever the time before it was.
+        end = setup.started + share * (self.number + 1) if anew else setup.now() + share
+        end -= self._reserve()
+        trainer.end_training_at(end if progress.step else max(end, setup.now() + 0.5))
+
+    def _reserve(self) -> float:
+        """Seconds that the end will take: the whole validation text, the last save, the card."""
+        trainer, now = self.trainer, self.setup.now
+        ids, lines = self.prepared.valid_ids, trainer.job.unit == "lines"
+        rows = 8 if lines else whole_rows(len(ids), trainer.job.model.cell)
+        some, newline = ids[: 256 * rows], self.prepared.tokenizer.newline_id
+        latest = math.inf
+        for _ in range(2):
+            begin = now()
+            stream_logprob(trainer.shadow, some, newline, rows=rows)
+            latest = min(latest, (now() - begin) / len(some))
+        self._eval_speed = min(self._eval_speed, latest)
+        # By the speed of now, for the machine may be shared; but one bad moment says nothing about the end.
+        each = min(latest, 3 * self._eval_speed)
+        return 2.5 + 1.2 * each * (len(ids) + rows * WARMUP)
+
+    def measure(self, *, hurry: bool) -> Measured:
+        """What the saved weights come to. ``hurry``: who interrupts does not want to wait for a long text."""
+        stored = open_folder(self.setup.folder, direction=self.direction)
+        model = LanguageModel(stored.model).to(self.setup.machine.kind).eval().requires_grad_(False)
+        from_arrays(model, stored.arrays)
+        prepared, unit = self.prepared, self.setup.config.plan.unit
+        partial = hurry and len(prepared.valid_ids) > 50_000
+        valid = self.trainer.validation.tally(model) if partial else whole_tally(model, prepared, unit)
+        sample = Validation(
+            ids=prepared.ids,
+            starts=prepared.starts(prepared.ids) if unit == "lines" else None,
+            newline_id=prepared.tokenizer.newline_id,
+            count_text=prepared.count_text,
+            most_tokens=16384,
+        )
+        return Measured(valid=valid, train=sample.tally(model), partial=partial)
