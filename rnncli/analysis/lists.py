@@ -7,6 +7,7 @@ as many columns as its first. Nothing is left out silently: a line that cannot b
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -63,8 +64,8 @@ class _Places(NamedTuple):
 def read_pairs(lines: Iterable[Line | Flush], name: str, *, skip_empty: bool = False) -> Iterator[Pair | Flush]:
     """The pairs of a list. Two columns are good and bad; where there are three, the first names the group.
 
-    A file's first line is a header if one of its cells is "good" and another "bad", in capitals or not; those columns
-    are then found by name, and the one that is left is the group. ``name`` is what the list is called where it is
+    A file's first line is a header if one of its cells is "good", or ends so ("sentence_good"), and another "bad":
+    those columns are then found by name, and the one that is left is the group. ``name`` is what the list is called where it is
     empty; ``skip_empty``: whether lines without a character are left out. FLUSH goes through; before an error there is
     one, so that what came before it is answered.
     """
@@ -93,7 +94,8 @@ def read_pairs(lines: Iterable[Line | Flush], name: str, *, skip_empty: bool = F
 
 def _named(cells: Sequence[str]) -> _Places | None:
     """The places of the columns by a header's names; None: it is none."""
-    names = [cell.strip().casefold() for cell in cells]
+    # BLiMP calls them sentence_good and sentence_bad.
+    names = [re.sub(r"^\w+_(?=good$|bad$)", "", cell.strip().casefold()) for cell in cells]
     if names.count("good") != 1 or names.count("bad") != 1:
         return None
     good, bad = names.index("good"), names.index("bad")

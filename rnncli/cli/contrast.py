@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from rnncli.analysis.scoring import Score
     from rnncli.analysis.tuning import Fit
     from rnncli.cli.scoring import Choosing, Reading, Scoring, Writing
+    from rnncli.inference.plan import Flush, Line
+    from rnncli.records import TextScore
 
 PANEL = "Pairs and lists"
 FORMS = ("table", "tsv", "json")
@@ -106,13 +108,27 @@ def judge(lists: Lists, reading: Reading, scoring: Scoring, writing: Writing, ch
     if lists.mode is None:
         return False
     loaded = scoring.load(quiet=writing.quiet)
-    score = partial(loaded.scorer.score, batch_size=scoring.batch_size, end=scoring.end)
+
+    def score(lines: Iterable[Line | Flush]) -> Iterator[TextScore]:
+        shaped = map(partial(_shaped, prefix=reading.prefix, masked=reading.mask), lines)
+        return loaded.scorer.score(shaped, batch_size=scoring.batch_size, end=scoring.end)
+
     show = draw if writing.form == "table" else write
     for text in contrast(lists, score, _Opening(reading, writing.quiet), writing.form, writing.header):
         show(text)
         if is_terminal(sys.stdout):
             flush()
     return True
+
+
+def _shaped(line: Line | Flush, *, prefix: str, masked: bool) -> Line | Flush:
+    """A text as it is scored."""
+    from rnncli.analysis.shaping import mask
+    from rnncli.inference.plan import Line
+
+    if not isinstance(line, Line) or not (prefix or masked):
+        return line
+    return line._replace(text=mask(line.text) if masked else line.text, prefix=mask(prefix) if masked else prefix)
 
 
 def _others(reading: Reading, scoring: Scoring, writing: Writing, choosing: Choosing) -> dict[str, object]:
@@ -124,11 +140,9 @@ def _others(reading: Reading, scoring: Scoring, writing: Writing, choosing: Choo
         "--total": writing.total,
         "--log-base": writing.log_base != "e",
         "--context file": scoring.context == "file",
-        "--prefix": reading.prefix,
         "--text-column": reading.text_column,
         "--prefix-column": reading.prefix_column,
         "--regions": reading.regions,
-        "--mask": reading.mask,
         "a filter (--above, --below, --keep)": choosing.filters,
         "--by": choosing.by != "perplexity",
         "--calibrate": choosing.calibrate,

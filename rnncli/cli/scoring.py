@@ -133,6 +133,12 @@ def run(reading: Reading, scoring: Scoring, writing: Writing, choosing: Choosing
 def _check(reading: Reading, scoring: Scoring, writing: Writing) -> None:
     if writing.tokens and writing.words and writing.form == "tsv" and not writing.total:
         raise ConfigError("--tokens and --words give two tables; TSV has room for one", hint="Use --json for both.")
+    if (writing.tokens or writing.words or reading.regions) and writing.form == "lines" and not writing.total:
+        wanted = "--tokens" if writing.tokens else "--words" if writing.words else "--regions"
+        raise ConfigError(
+            f"a filter passes lines on as they are: {wanted} has no place there",
+            hint="--format tsv or json has records.",
+        )
     if scoring.context == "file" and (reading.prefix or reading.prefix_column):
         raise ConfigError("with --context file the lines before are the prefix: give no other")
     if reading.prefix and reading.prefix_column:

@@ -35,4 +35,8 @@ HOW = (
     "With --direction backward a line is read from its last token to its first, and what counts as its end is that it "
     "begins there; a word is the sum of its tokens. With both, P(line) is the mean of the forward and the backward "
     "model's.",
+    "--pairs: a pair is right if logprob of good is strictly more than that of bad; accuracy is right / pairs, its "
+    "interval Wilson's at 95 %. --nbest: combined is the other score + weight x logprob, and the largest wins. "
+    "compare: bits are -logprob / ln 2 of the whole line under each model, the fewest win, and difference is how many "
+    "more the second needs.",
 )

@@ -70,6 +70,24 @@ def test_what_came_before_an_error_is_shown(toy: Call) -> None:
         assert err.startswith("rnncli: error: -, line 2 ")
 
 
+def test_pairs_and_lists_after_a_prefix_and_masked(toy: Call) -> None:
+    pairs, listed = b"the cat 12\tthe dog 99\n", b"a\t0\tthe cat 12\na\t0\tthe dog 99\n"
+    [expected] = records(toy("score", "--pairs", "-", "--each", "--json", stdin=b"the cat 00\tthe dog 00\n").out)
+    [found] = records(toy("score", "--pairs", "-", "--each", "--json", "--mask", stdin=pairs).out)
+    for name in ("good_logprob", "bad_logprob"):
+        assert found[name] == pytest.approx(expected[name])
+    assert (found["good"], found["bad"]) == ("the cat 12", "the dog 99")
+    prefixed = [
+        record["logprob"]
+        for text in (b"the cat 12\n", b"the dog 99\n")
+        for record in records(toy("score", "--json", "--prefix", "the dog saw ", stdin=text).out)
+    ]
+    [pair] = records(toy("score", "--pairs", "-", "--each", "--json", "--prefix", "the dog saw ", stdin=pairs).out)
+    assert [pair["good_logprob"], pair["bad_logprob"]] == pytest.approx(prefixed)
+    [best] = records(toy("score", "--nbest", "-", "--json", "--prefix", "the dog saw ", stdin=listed).out)
+    assert best["logprob"] == pytest.approx(max(prefixed))
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

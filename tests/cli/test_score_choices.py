@@ -162,6 +162,8 @@ def test_what_cannot_be_chosen_by_is_said(here: Call, tmp_path: Path) -> None:
         (("--above", "x"), 2, "'x' is no number"),
         (("--above", "99%", "--calibrate", "a"), 4, "a has 2 lines: too few for 99 %"),
         (("--calibrate", "missing"), 4, "there is no file missing"),
+        (("--above", "1", "--words"), 2, "a filter passes lines on as they are: --words has no place there"),
+        (("--keep", "50%", "--tokens"), 2, "a filter passes lines on as they are: --tokens has no place there"),
         (("--fail",), 2, "--fail needs --above, --below or --keep"),
         (("--prefix-column", "2"), 2, "--prefix-column needs --text-column"),
     ):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -88,3 +90,12 @@ def test_excludes_zero() -> None:
     assert Interval(-0.2, -0.1).excludes_zero
     assert not Interval(0.0, 0.2).excludes_zero
     assert not Interval(-0.1, 0.2).excludes_zero
+
+
+def test_counts_are_poisson_numbers_of_mean_1() -> None:
+    shares = np.bincount(module.POISSON.astype(int)) / len(module.POISSON)
+    expected = [math.exp(-1) / math.factorial(count) for count in range(len(shares))]
+    assert len(shares) == 9
+    assert shares == pytest.approx(expected, abs=2 / len(module.POISSON))
+    assert module.POISSON.mean() == pytest.approx(1, abs=1e-4)
+    assert module.POISSON.var() == pytest.approx(1, abs=1e-3)

@@ -34,6 +34,9 @@ def by_length(lines: Iterable[Line | Flush]) -> Iterator[TextScore]:
 def test_columns_are_found_by_place_or_by_name() -> None:
     assert list(read_pairs(lines("a\tb"), "x")) == [Pair("a", "b", None, 1, "a.tsv")]
     assert list(read_pairs(lines("g\ta\tb"), "x")) == [Pair("a", "b", "g", 1, "a.tsv")]
+    named = lines("sentence_good\tsentence_bad", "a\tb")
+    assert list(read_pairs(named, "x")) == [Pair("a", "b", None, 2, "a.tsv")]
+    assert len(list(read_pairs(lines("this is good\tthis is bad", "a\tb"), "x"))) == 2
     assert list(read_pairs(lines("Bad\tGOOD\tkind", "b\ta\tg"), "x")) == [Pair("a", "b", "g", 2, "a.tsv")]
 
 
