@@ -65,9 +65,9 @@ def read_pairs(lines: Iterable[Line | Flush], name: str, *, skip_empty: bool = F
     """The pairs of a list. Two columns are good and bad; where there are three, the first names the group.
 
     A file's first line is a header if one of its cells is "good", or ends so ("sentence_good"), and another "bad":
-    those columns are then found by name, and the one that is left is the group. ``name`` is what the list is called where it is
-    empty; ``skip_empty``: whether lines without a character are left out. FLUSH goes through; before an error there is
-    one, so that what came before it is answered.
+    those columns are then found by name, and the one that is left is the group. ``name`` is what the list is called
+    where it is empty; ``skip_empty``: whether lines without a character are left out. FLUSH goes through; before an
+    error there is one, so that what came before it is answered.
     """
     places = _Places(0, 1, None)
     found = False
