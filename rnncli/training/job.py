@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rnncli.config import ModelConfig, TrainConfig, Unit
 from rnncli.events import Weights
 from rnncli.records import Tally
+from rnncli.training.evaluate import Validation
 
 Ids = NDArray[np.unsignedinteger]
 
@@ -36,3 +37,14 @@ class Job:
     chars_per_token: float | None
     start_from: Weights | None = None
     """Stored arrays to begin with instead of fresh weights."""
+
+    def validation(self, most_tokens: int) -> Validation:
+        """The part of the validation text that is looked at while training runs."""
+        starts = self.valid_starts if self.unit == "lines" else None
+        return Validation(
+            ids=self.valid_ids,
+            starts=starts,
+            newline_id=self.newline_id,
+            count_text=self.count_text,
+            most_tokens=most_tokens,
+        )

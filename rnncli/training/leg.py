@@ -29,9 +29,11 @@ from rnncli.training.job import Job
 from rnncli.training.log import LOG, cut_log, write_log
 from rnncli.training.measure import whole_tally
 from rnncli.training.prepare import Prepared, RunConfig
-from rnncli.training.trainer import Trainer
+from rnncli.training.trainer import EVALUATIONS, Trainer
 
 FROM_WEIGHTS = "from.safetensors"
+EVALUATION_SHARE = 0.02
+"""Of the time, for all looks at the validation text but the last."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,14 +168,17 @@ class Leg:
         minutes = setup.config.plan.train.minutes
         if trainer.total_steps is not None or minutes is None:
             return
-        progress = trainer.progress
+        progress = trainer.progress  # before what follows changes it
         anew = not setup.resume or "minutes" in setup.budget
         if not anew and progress.total is not None:
             return
         share = 60 * minutes / self.of
+        reserve = self._reserve()
+        if progress.step == 0 and progress.looked_at is None:
+            trainer.look_at(int(EVALUATION_SHARE * share / len(EVALUATIONS) / self._eval_speed))
         # A network that a resumed run begins has its own share, whatever the time before it was.
         end = setup.started + share * (self.number + 1) if anew else setup.now() + share
-        end -= self._reserve()
+        end -= reserve
         trainer.end_training_at(end if progress.step else max(end, setup.now() + 0.5))
 
     def _reserve(self) -> float:

@@ -32,6 +32,8 @@ class Progress:
     """Seconds of training that the budget allows, where time is the budget; fixed when the run first starts."""
     marks: int = 0
     """Of the shares of a clocked budget at which to evaluate, how many were passed at the last evaluation."""
+    looked_at: int | None = None
+    """Tokens of the validation text that evaluations read, where time is the budget; None: not chosen yet."""
     evaluated: int = -1
     """The step of the last evaluation."""
     best: float | None = None

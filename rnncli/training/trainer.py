@@ -21,7 +21,6 @@ from rnncli.events import Evaluated, Notice, Saved, StepDone, TrainEvent
 from rnncli.nn.model import LanguageModel
 from rnncli.nn.weights import from_arrays, to_arrays
 from rnncli.training.batches import Batch, Lines, Stream
-from rnncli.training.evaluate import Validation
 from rnncli.training.job import Job
 from rnncli.training.learner import Learner, StepResult, new_model
 from rnncli.training.optim import LossScale
@@ -31,6 +30,8 @@ from rnncli.training.state import Progress, as_int64, load_state, save_state
 EVALUATIONS = (0.05, 0.15, 0.3, 0.45, 0.6, 0.75, 0.85, 0.93, 1.0)
 """Shares of the budget at which the validation text is looked at; the last one is the end."""
 
+FEWEST_LOOKED_AT, MOST_LOOKED_AT = 4096, 65536
+"""Tokens of the validation text that an evaluation reads."""
 SAVE_SECONDS = 30.0
 BAD_STEPS = 10
 """Steps in a row without a finite loss after which the last saved state is taken up again at half the rate."""
@@ -63,14 +64,15 @@ class Trainer:
             self.positions = np.zeros(0, np.int64)
         self.stopping = False
         self.reason = "budget"
-        self.validation = Validation(
-            ids=job.valid_ids,
-            starts=job.valid_starts if job.unit == "lines" else None,
-            newline_id=job.newline_id,
-            count_text=job.count_text,
-        )
+        self.validation = job.validation(MOST_LOOKED_AT)
         self._since = self._saved_at = self.now()
         self._last_saved = -1
+
+    def look_at(self, tokens: int) -> None:
+        """Have evaluations read about so many tokens of the validation text from now on."""
+        tokens = max(FEWEST_LOOKED_AT, min(tokens, MOST_LOOKED_AT))
+        self.progress = replace(self.progress, looked_at=tokens)
+        self.validation = self.job.validation(tokens)
 
     def _fresh(self) -> Learner:
         model = new_model(self.job.model, self.job.train.seed)
@@ -109,6 +111,8 @@ class Trainer:
             self.learner.scale = LossScale(progress.loss_scale, progress.good_steps)
         self.positions = tensors["positions"].numpy()
         self.progress = progress
+        if progress.looked_at is not None:
+            self.look_at(progress.looked_at)
         self._last_saved = progress.step
         return True
 
