@@ -15,8 +15,12 @@ class TextColumn:
     file. Cells are taken as they are: no quotes, no escapes.
     """
 
-    def __init__(self, text: str, prefix: str | None = None, label: str | None = None) -> None:
+    def __init__(
+        self, text: str, prefix: str | None = None, label: str | None = None, *, or_plain: bool = False
+    ) -> None:
+        """``or_plain``: a file whose first line has no tab may hold texts alone, a line each."""
         self._wanted = (text, prefix, label)
+        self._or_plain, self._plain = or_plain, False
         self._named = any(column is not None and not column.isdecimal() for column in self._wanted)
         self._header: tuple[str, ...] | None = None
         self._width = 0
@@ -28,14 +32,20 @@ class TextColumn:
         """Which of them is the label, known then too."""
 
     def like(self) -> TextColumn:
-        """The same for another text."""
-        return TextColumn(*self._wanted)
+        """The same for another text, which may have no columns at all."""
+        return TextColumn(*self._wanted, or_plain=True)
 
     def take(self, line: Line) -> Line | None:
         """The text of a row as a line; None for a header. A CorpusError names a row of another width."""
         cells = line.text.split("\t")
         fresh = line.origin != self._document
         self._document = line.origin
+        if fresh:
+            self._plain = self._or_plain and len(cells) == 1 and cells[0] != self._wanted[0]
+        if self._plain:
+            if len(cells) > 1:
+                raise _wrong(line, f"has {_columns(len(cells))}, the first line none")
+            return line
         if not self._width:
             self._begin(line, cells)
         if self._named and fresh:
@@ -67,8 +77,9 @@ class TextColumn:
             return self._header.index(column)
         if column.isdecimal() and 1 <= int(column) <= self._width:
             return int(column) - 1
-        what = f"column {column}" if column.isdecimal() else f"column named {column}"
-        raise _wrong(line, f"has {_columns(self._width)} and no {what}")
+        if column.isdecimal():
+            raise _wrong(line, f"has {_columns(self._width)} and no column {column}")
+        raise _wrong(line, f"has no column named {column}; it has {', '.join(self._header)}"[:500])
 
 
 def _columns(count: int) -> str:

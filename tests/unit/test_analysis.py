@@ -58,7 +58,7 @@ def test_a_number_makes_every_line_a_row() -> None:
         ("2", ["a\tb", "c"], "f, line 2 has 1 column, not 2"),
         ("3", ["a\tb"], "f, line 1 has 2 columns and no column 3"),
         ("0", ["a\tb"], "f, line 1 has 2 columns and no column 0"),
-        ("x", ["a\tb"], "f, line 1 has 2 columns and no column named x"),
+        ("x", ["a\tb"], "f, line 1 has no column named x; it has a, b"),
         ("a", ["a\tb", "c\td\te"], "f, line 2 has 3 columns, not 2"),
     ],
 )
@@ -69,6 +69,25 @@ def test_a_row_of_another_width_is_named(text: str, rows: list[str], problem: st
         columns.take(line)
     with pytest.raises(CorpusError, match=problem):
         columns.take(bad)
+
+
+def test_a_reference_may_be_a_text_without_columns() -> None:
+    columns = TextColumn("text", "before")
+    for line in lines(*ROWS):
+        columns.take(line)
+    plain = columns.like()
+    assert [plain.take(line) for line in lines("a text", "", "another")] == lines("a text", "", "another")
+    with pytest.raises(CorpusError, match="f, line 2 has 2 columns, the first line none"):
+        for line in lines("a text", "item\ttext"):
+            plain.take(line)
+    with pytest.raises(CorpusError, match="f, line 1 has 1 column, not 3"):
+        for line in lines(*ROWS)[:2]:
+            columns.take(line)
+        columns.take(Line("a text", "f", 1, 0))
+    one = TextColumn("text").like()
+    assert [one.take(line) for line in lines("text", "a")] == [None, lines("text", "a")[1]]
+    same = TextColumn("1").like()
+    assert [found.text for found in map(same.take, lines("a", "b")) if found] == ["a", "b"]
 
 
 def test_files_with_other_columns_are_refused() -> None:

@@ -207,7 +207,7 @@ def test_a_label_by_number_or_by_name() -> None:
 
 
 def test_a_label_that_is_not_there_or_is_the_text() -> None:
-    with pytest.raises(CorpusError, match=r"t.tsv, line 1 has 2 columns and no column named who"):
+    with pytest.raises(CorpusError, match=r"t.tsv, line 1 has no column named who; it has text, label"):
         taken(TextColumn("text", label="who"), "text\tlabel")
     with pytest.raises(CorpusError, match=r"t.tsv, line 2 has 1 column, not 2"):
         taken(TextColumn("1", label="2"), "a\tb", "c")
