@@ -9,7 +9,7 @@ from rnncli.inference.plan import Line
 
 
 class TextColumn:
-    """Takes the text, and a prefix if one is named, out of rows; the other cells go beside it, a label among them.
+    """Takes the text, and a prefix if one is named, out of rows. All cells but the text's go beside it, a label too.
 
     A column is a number from 1, or a name: then the first line of each file names the columns, the same in every
     file. Cells are taken as they are: no quotes, no escapes.
@@ -55,7 +55,7 @@ class TextColumn:
         if len(cells) != self._width:
             raise _wrong(line, f"has {_columns(len(cells))}, not {self._width}")
         text, prefix = self._places
-        beside = tuple(cell for i, cell in enumerate(cells) if i not in self._places)
+        beside = tuple(cell for i, cell in enumerate(cells) if i != text)
         return line._replace(text=cells[text], prefix="" if prefix is None else cells[prefix], beside=beside)
 
     def _begin(self, line: Line, cells: Sequence[str]) -> None:
@@ -63,11 +63,11 @@ class TextColumn:
         self._header = tuple(cells) if self._named else tuple(f"column_{i + 1}" for i in range(len(cells)))
         text, prefix, label = self._wanted
         self._places = self._find(text, line), None if prefix is None else self._find(prefix, line)
-        others = [i for i in range(len(cells)) if i not in self._places]
+        others = [i for i in range(len(cells)) if i != self._places[0]]
         self.names = tuple(self._header[i] for i in others)
         if label is not None:
             place = self._find(label, line)
-            if place in self._places:
+            if place == self._places[0]:
                 raise ConfigError(f"column {label} cannot be the label and the text", hint="Name another column.")
             self.label_place = others.index(place)
 

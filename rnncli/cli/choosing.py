@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rnncli.analysis.calibrate import Reference, figure, number_of, percent_of
 from rnncli.analysis.filter import Bounds, best
+from rnncli.analysis.shaping import lines
 from rnncli.cli.terminal import write_bytes
 from rnncli.errors import ConfigError
 from rnncli.records import Tally, TextScore
@@ -31,7 +32,7 @@ class Choice:
         reference: Reference | None,
         shaping: Shaping,
     ) -> None:
-        self.passed = 0
+        self.passed = self.seen = 0
         self._by = choosing.by
         self._filters = choosing.filters
         self._bounds, self._keep, self._reference, self._shaping = bounds, keep, reference, shaping
@@ -48,6 +49,10 @@ class Choice:
                 "--keep and a bound cannot be given together", hint="Filter twice: pipe one into another."
             )
         percent = number_of(choosing.keep.removesuffix("%"))
+        if 0 < percent < 1 and not choosing.keep.endswith("%"):
+            raise ConfigError(
+                f"--keep {choosing.keep} is a share in per cent", hint=f"Say {100 * percent:g}% or {percent:g}%."
+            )
         if not 0 < percent <= 100:
             raise ConfigError(f"--keep must be more than 0 and at most 100 %; got {choosing.keep}")
         if reference is None:
@@ -66,6 +71,7 @@ class Choice:
 
     def applied(self, scores: Iterable[TextScore]) -> Iterator[TextScore]:
         """The scores that pass, with their percentile beside them."""
+        scores = self._counted(scores)
         if not self._filters:
             chosen = iter(scores)
         elif self._bounds is not None:
@@ -75,6 +81,24 @@ class Choice:
         for score in chosen:
             self.passed += 1
             yield self._with_percentile(score)
+
+    def _counted(self, scores: Iterable[TextScore]) -> Iterator[TextScore]:
+        for score in scores:
+            self.seen += 1
+            yield score
+
+    def summary(self) -> str:
+        """How many lines passed, and what it took."""
+        shares = f"passed {self.passed:,} of {lines(self.seen)}"
+        if self._bounds is None:
+            return shares
+        bounds = {"above": self._bounds.above, "below": self._bounds.below}
+        limits = (f"{name} {value:.6g}" for name, value in bounds.items() if value is not None)
+        return f"{shares}: {self._by} {' and '.join(limits)}"
+
+    @property
+    def filters(self) -> bool:
+        return self._filters
 
     def _with_percentile(self, score: TextScore) -> TextScore:
         if self._reference is None:
@@ -93,9 +117,9 @@ class Choice:
 
     def write(self, scores: Iterable[TextScore]) -> None:
         """The chosen lines byte for byte, under the line that names the columns if there was one."""
-        lines = (str(score.beside[-1]).encode("latin-1") for score in scores)
+        passing = (str(score.beside[-1]).encode("latin-1") for score in scores)
         ended = True
-        for number, data in enumerate(lines):
+        for number, data in enumerate(passing):
             if number == 0 and self._shaping.header:
                 write_bytes(self._shaping.header)
             write_bytes(data if ended else b"\n" + data)  # the last line of a file may lack its end

@@ -63,7 +63,12 @@ def score(
         str | None, typer.Option("--prefix-column", metavar=COLUMN, help="The column of each text's own prefix.")
     ] = None,
     regions: Annotated[
-        str, typer.Option("--regions", metavar="MARK", help="Take this mark out of texts and score what is between.")
+        str,
+        typer.Option(
+            "--regions",
+            metavar="MARK",
+            help="Take this mark out of texts and score what is between, or with --words each word.",
+        ),
     ] = "",
     mask: Annotated[bool, typer.Option("--mask", help="Read every digit as 0: numbers, dates and times.")] = False,
     below: Annotated[

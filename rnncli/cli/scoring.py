@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from rnncli.choices import Context, Device, Directions, EngineName
-from rnncli.cli.lines import Lines
+from rnncli.cli.lines import STDIN, Lines
 from rnncli.cli.terminal import draw, flush, has_color, is_terminal, say, write
 from rnncli.errors import ConfigError
 
@@ -105,6 +105,7 @@ def form_of(wanted: Format, *, as_json: bool, filters: bool) -> Form:
 def run(reading: Reading, scoring: Scoring, writing: Writing, choosing: Choosing) -> bool:
     """Score, choose, write. Whether a filter let a line pass."""
     _check(reading, scoring, writing)
+    _check_choosing(reading, choosing)
     if writing.form in ("kenlm", "srilm"):
         _check_spaced(reading, writing, choosing)
     from rnncli.analysis.columns import TextColumn
@@ -115,6 +116,7 @@ def run(reading: Reading, scoring: Scoring, writing: Writing, choosing: Choosing
         prefix=reading.prefix,
         columns=columns,
         regions=reading.regions,
+        words=writing.words,
         masked=reading.mask,
         raw=choosing.filters,
     )
@@ -127,6 +129,10 @@ def run(reading: Reading, scoring: Scoring, writing: Writing, choosing: Choosing
         scores = choice.applied(scores)
     _write(scores, loaded, reading, scoring, writing, shaping, choice)
     lines.warn()
+    for warning in shaping.warnings():
+        say(warning, quiet=writing.quiet)
+    if choice is not None and choice.filters and choice.seen:
+        say(choice.summary(), quiet=writing.quiet)
     return choice is not None and choice.passed > 0
 
 
@@ -186,6 +192,13 @@ def _shows_tints() -> bool:
     return tint_of_stdout() != "plain"
 
 
+def _check_choosing(reading: Reading, choosing: Choosing) -> None:
+    if choosing.fail and not choosing.filters:
+        raise ConfigError("--fail needs --above, --below or --keep", hint="For instance --above 99% --calibrate FILE.")
+    if choosing.calibrate == STDIN and (not reading.files or STDIN in reading.files):
+        raise ConfigError("standard input was given twice", hint="Give --calibrate a file.")
+
+
 def _choice(
     loaded: Model,
     reading: Reading,
@@ -196,10 +209,6 @@ def _choice(
 ) -> Choice | None:
     """The filter that was asked for, its thresholds read off a reference text where there is one."""
     if not choosing.filters and choosing.calibrate is None:
-        if choosing.fail:
-            raise ConfigError(
-                "--fail needs --above, --below or --keep", hint="For instance --above 99% --calibrate FILE."
-            )
         return None
     if choosing.by == "bits_per_byte" and not loaded.definition["lossless"]:
         raise ConfigError("this model's tokenizer loses some of the text: its lines have no bits_per_byte")

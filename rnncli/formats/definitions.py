@@ -27,7 +27,8 @@ HOW = (
     "up all lines first: then each + 1 is + lines.",
     "A word's surprisal is that of its tokens and of its end: the probability that a blank or the line's end follows "
     "is the word's own, not the next one's (Pimentel & Meister 2024). Its tokens alone are in pieces_logprob. All "
-    "words, and what is left of the line's end, add up to the line.",
+    "words, and what is left of the line's end, add up to the line. With --no-eos too the last word has its own end: "
+    "what a bare continuation costs is the line's logprob, or the sum of pieces_logprob.",
     "The probability is that of the line as the tokenizer writes it. Other ways to spell the same line out of its "
     "vocabulary have some probability too, which is left out: so logprob is a lower bound, and in practice close.",
     "With --prefix both texts are encoded as one; tokens that end within the prefix are read and not counted, and one "

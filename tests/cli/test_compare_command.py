@@ -187,7 +187,11 @@ def test_labels_of_models_and_paths_with_an_equals_sign(inside: Inside, texts: P
         (("-m", "./sea", "-m", "./a=b/none"), 3, "there is no model ./a=b/none"),
         (("-m", "./sea", "-m", "=./town"), 3, "there is no model =./town"),
         ((*BOTH, "--label-column", "from", "held.tsv"), 2, "--label-column needs --text-column"),
-        ((*BOTH, "--text-column", "text", "--label-column", "who", "held.tsv"), 4, "held.tsv, line 1 has 3 columns"),
+        (
+            (*BOTH, "--text-column", "text", "--label-column", "who", "held.tsv"),
+            4,
+            "held.tsv, line 1 has no column named who; it has id, text, from",
+        ),
         ((*BOTH, "--text-column", "2", "--label-column", "2", "held.tsv"), 2, "the label and the text"),
         ((*BOTH, "missing.txt"), 4, "there is no file missing.txt"),
         ((*BOTH, "--format", "table", "--json", "sea.txt"), 2, "--json and --format table"),

@@ -77,6 +77,9 @@ def test_regions_are_sums_of_words(here: Call, tmp_path: Path) -> None:
     assert [row["token"] for row in regions] == ["the cat", "saw", "the dog"]
     sums = [sum(float(words[i]["surprisal"]) for i in part) for part in ((0, 1), (2,), (3, 4))]
     assert [float(row["surprisal"]) for row in regions] == pytest.approx(sums)
+    plain = here("score", "--words", "b").out.splitlines()
+    marked = here("score", "--regions", "|", "--words", "a").out.splitlines()
+    assert marked == plain
     [record] = records(here("score", "--regions", "|", "--json", "a").out)
     assert (record["text"], len(record["word_scores"])) == ("the cat saw the dog", 3)
 
@@ -110,6 +113,11 @@ def test_a_filter_passes_lines_on_byte_for_byte(toy: Call, here: Call, tmp_path:
     assert here("score", "--above", "0", "a").out.encode("utf-8", "surrogateescape") == data
     assert here("score", "--above", repr(min(values)), "--below", repr(max(values)), "a").out.count("\n") >= 3
     assert here("score", "--above", "1e300", "a").out == ""
+    # What it did, and the figure to do the same without a reference.
+    count = len(LINES)
+    assert here("score", "--above", "1e300", "a").err.endswith(f"passed 0 of {count} lines: perplexity above 1e+300\n")
+    assert here("score", "--keep", "50%", "a").err.endswith(f"passed {-(-count // 2)} of {count} lines\n")
+    assert "passed" not in here("score", "--keep", "50%", "a", "-q").err
 
 
 def test_a_file_without_a_last_end_does_not_run_into_the_next(here: Call, tmp_path: Path) -> None:
@@ -164,6 +172,9 @@ def test_what_cannot_be_chosen_by_is_said(here: Call, tmp_path: Path) -> None:
         (("--calibrate", "missing"), 4, "there is no file missing"),
         (("--above", "1", "--words"), 2, "a filter passes lines on as they are: --words has no place there"),
         (("--keep", "50%", "--tokens"), 2, "a filter passes lines on as they are: --tokens has no place there"),
+        (("--calibrate", "a", "--fail"), 2, "--fail needs --above, --below or --keep"),
+        (("--calibrate", "-", "--above", "9", "-"), 2, "standard input was given twice"),
+        (("--keep", "0.9"), 2, "--keep 0.9 is a share in per cent"),
         (("--fail",), 2, "--fail needs --above, --below or --keep"),
         (("--prefix-column", "2"), 2, "--prefix-column needs --text-column"),
     ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,9 +39,9 @@ def test_a_name_makes_the_first_line_of_each_file_a_header(text: str, prefix: st
     columns = TextColumn(text, prefix)
     taken = [columns.take(line) for line in (*lines(*ROWS), *lines(*ROWS, document=1))]
     found = [(line.text, line.prefix, line.beside) for line in taken if line is not None]
-    assert found == [("a b", "c", ("1",)), ("", "x", ("2",))] * 2
+    assert found == [("a b", "c", ("1", "c")), ("", "x", ("2", "x"))] * 2
     assert taken[0] is taken[3] is None
-    assert columns.names == ("item",)
+    assert columns.names == ("item", "before")
 
 
 def test_a_number_makes_every_line_a_row() -> None:
@@ -96,6 +97,29 @@ def test_files_with_other_columns_are_refused() -> None:
         columns.take(line)
     with pytest.raises(CorpusError, match="f, line 1 has the columns text, item, not item, text, before"):
         columns.take(Line("text\titem", "f", 1, 1))
+
+
+# -- what was hardly meant
+
+
+def test_what_was_hardly_meant_is_told() -> None:
+    def warned(texts: list[str], **how: Any) -> list[str]:
+        shaping = Shaping(**how)
+        for line in lines(*texts):
+            shaping.before(line, b"")
+        return list(shaping.warnings())
+
+    assert warned(["floor", " floor", ", and", "\u6625"], prefix="on the") == [
+        "in 1 line prefix and text touch, letter to letter, and are read as one word: the blank between them belongs "
+        "to the text"
+    ]
+    [blank] = warned(["floor", "mat"], prefix="on the ")
+    assert blank.startswith("in 2 lines the prefix ends in a blank")
+    assert warned(["floor", ""], prefix="") == warned(["a / b", "a"], regions="/") == warned([], regions="/") == []
+    assert warned(["a b", "c"], regions="|") == ["no line has the mark '|': each is one region"]
+    [inside] = warned(["slept on the mat/, and/ left", "a /b", "a/ b", "a , /b"], regions="/")
+    assert inside.startswith("in 1 line a mark stands inside a word")
+    assert warned(["\u6625\u7720/\u4e0d\u89ba"], regions="/") == []
 
 
 # -- regions
