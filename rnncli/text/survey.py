@@ -58,6 +58,11 @@ class CorpusFacts:
     """Share of lines that stood in the sample before."""
     fingerprint: str
     """SHA-256 of the text."""
+
+    def in_words(self) -> str:
+        """How long it is."""
+        return f"{_count(self.chars)} characters, {_count(self.lines)} lines"
+
     seconds: float
 
 
@@ -204,3 +209,10 @@ def survey(sources: Sequence[Source], encoding: str = "utf-8", sample: int = 100
         fingerprint=digest.hexdigest(),
         seconds=time.monotonic() - started,
     )
+
+
+def _count(number: float) -> str:
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return f"{number:.0f}"

@@ -13,6 +13,22 @@ MOST_EMBEDDING = 512
 """Widest embedding that the recipe takes: the head's cost grows with it, and so does the table."""
 
 
+def embedding_width(width: int, machine: Machine) -> int:
+    """Of the embedding beside a layer so wide. On a processor half: more steps are worth more than a wider table."""
+    wide = width if machine.kind != "cpu" or machine.fast_bf16 else max(64, width // 2)
+    return min(wide, width, MOST_EMBEDDING)
+
+
+ENOUGH_STEPS = 2000
+"""Windows are cut shorter, down to half, where a run would have fewer."""
+
+
+def peak_rate(hidden: int, steps: float) -> float:
+    """Adam's highest learning rate: less for wider networks and, from 1,500 steps on, for longer runs."""
+    rate = 0.015 * min(1.0, (256 / hidden) ** 0.5) * min(1.0, (1500 / max(1.0, steps)) ** 0.35)
+    return float(f"{max(1e-3, rate):.2g}")
+
+
 CPU_SHARE: dict[CellName, float] = {"lstm": 1.0, "gru": 0.45, "rnn": 0.6}
 """Of the LSTM's speed on a processor, where only its kernel is fused (oneDNN); measured at 256 and 512 units."""
 
@@ -28,7 +44,7 @@ class Pace:
 
     def seconds_a_token(self, hidden: int) -> float:
         """Of training: products forward and backward, the softmax, and what each step costs besides."""
-        machine, embedding = self.machine, min(hidden, MOST_EMBEDDING)
+        machine, embedding = self.machine, embedding_width(hidden, self.machine)
         if machine.kind == "cuda":
             speed, fixed = 2e13, 1e-6
         else:
@@ -48,15 +64,16 @@ class Pace:
         """The width with the least loss expected, by the form of Hoffmann et al. 2022.
 
         The loss is A / N^0.34 + B / D^0.28 for N weights and D tokens read; D counts repeated text for less and less
-        (Muennighoff et al. 2023). N weights of which few are ever taught would only learn the text by heart.
+        (Muennighoff et al. 2023). N weights of which few are ever taught would only learn the text by heart. A was
+        lowered until the width for a minute of two AVX2 cores was the best one measured, 256.
         """
         gates = len(CELLS[self.cell].gates)
 
         def loss(hidden: int) -> float:
-            weights = gates * hidden * (min(hidden, MOST_EMBEDDING) + hidden + 2 * (self.layers - 1) * hidden)
+            weights = gates * hidden * (embedding_width(hidden, self.machine) + hidden + 2 * (self.layers - 1) * hidden)
             passes = self.tokens_in(seconds, hidden) / tokens
             read = tokens * 15 * (1 - math.exp(-passes / 15))
-            return float(406 / weights**0.34 + 410 / max(1.0, read) ** 0.28)
+            return float(250 / weights**0.34 + 410 / max(1.0, read) ** 0.28)
 
         # A small text bounds the width too: more would only learn it by heart.
         widest = min(1024 if self.machine.kind == "cpu" else 2048, max(64, int(2 * tokens**0.5)))

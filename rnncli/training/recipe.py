@@ -27,11 +27,12 @@ from rnncli.events import Setting
 from rnncli.spec import state_width
 from rnncli.text.survey import CorpusFacts, guess_unit
 from rnncli.training.memory import memory_needed
-from rnncli.training.pace import MOST_EMBEDDING, Pace
+from rnncli.training.pace import ENOUGH_STEPS, Pace, embedding_width, peak_rate
 from rnncli.training.plan import Plan
 
 DEFAULT_MINUTES = 5.0
-VALID_SHARE, VALID_MOST_CHARS = 0.1, 300_000
+VALID_SHARE, VALID_FEWEST_CHARS, VALID_MOST_CHARS, VALID_TIME = 0.1, 20_000, 300_000, 0.05
+"""Of the text held out: its share, its size, and the share of the time that reading it at the end may take."""
 PREPARATION_SHARE = 0.15
 PREPARATION_CHARS_PER_SECOND = 4e6
 """Reading, counting and encoding, measured on two cores: 65 MB of prose take 16 s."""
@@ -73,15 +74,16 @@ def make_plan(facts: CorpusFacts, machine: Machine, given: Mapping[str, Any], *,
     unit, why = guess_unit(facts)
     if given.get("unit", "auto") != "auto":
         unit, why = given["unit"], "as you said"
-    choose.note("corpus", _corpus_in_words(facts), f"{facts.documents:,} document{'s' * (facts.documents != 1)}")
+    choose.note("corpus", facts.in_words(), f"{facts.documents:,} document{'s' * (facts.documents != 1)}")
     choose.note("unit", unit, why)
     seconds = _budget(choose, facts, machine)
     share = _share(choose, facts, given, seconds)
     seconds /= _networks(choose)
     tokens, vocab_size = _text(choose, facts, machine, seconds, share)
-    hidden = _network(choose, machine, tokens, seconds, vocab_size)
-    _training(choose, facts, machine, unit, tokens, hidden)
-    fraction = _fraction(given.get("valid"), facts)
+    hidden, read = _network(choose, machine, tokens, seconds, vocab_size)
+    _training(choose, facts, machine, unit, tokens, hidden, read)
+    # Reading goes about three times as fast as training.
+    fraction = _fraction(given.get("valid"), facts, 3 * VALID_TIME * read / tokens)
     model = _config(ModelConfig, choose.values, vocab_size=vocab_size)
     train = _config(TrainConfig, choose.values)
     _check_memory(choose, model, train, machine)
@@ -158,7 +160,7 @@ def _text(choose: _Chooser, facts: CorpusFacts, machine: Machine, seconds: float
     kind = choose("kind", "hybrid", "words as wholes, rare ones spelled: nothing is unknown", name="tokenizer")
     chars = max(1.0, facts.chars * share)
     power = 100.0 if machine.kind == "cuda" else machine.threads * (0.5 if machine.fast_bf16 else 0.2)
-    words = min(3000 * (chars / 1e6) ** 0.45, 300 * (power * seconds) ** 0.5)
+    words = min(3000 * (chars / 1e6) ** 0.45, 600 * (power * seconds) ** 0.5)
     words = round(min(30_000, max(100, words)))
     why = "grows with the text and the time: a large softmax is slow"
     repeated = 1 - facts.distinct_words / max(1, facts.sampled_words)
@@ -199,8 +201,8 @@ def _tokens(kind: str, facts: CorpusFacts, chars: float, words: int) -> float:
     return chars / (1 + (letters - 1) * covered * 0.75)
 
 
-def _network(choose: _Chooser, machine: Machine, tokens: float, seconds: float, vocab_size: int) -> int:
-    """Choose the network; return its hidden size."""
+def _network(choose: _Chooser, machine: Machine, tokens: float, seconds: float, vocab_size: int) -> tuple[int, float]:
+    """Choose the network; return its hidden size, and how many tokens it can be trained on in the time."""
     cell: CellName = choose("cell", "lstm", "the best per minute of the three")
     activation = choose("activation", "tanh", "") if "activation" in choose.given else "tanh"
     layers = choose("layers", 1, "a second layer pays from a larger budget on")
@@ -208,10 +210,11 @@ def _network(choose: _Chooser, machine: Machine, tokens: float, seconds: float, 
     best = pace.best_width(tokens, seconds)
     hidden = choose("hidden_size", best, "the best balance of width and passes over the text in the time")
     width = state_width(hidden, activation)
-    why = "as wide as the layer" if width <= MOST_EMBEDDING else "narrower than the layer"
-    choose("embedding_size", min(width, MOST_EMBEDDING), why)
+    narrow = embedding_width(width, machine)
+    choose("embedding_size", narrow, "as wide as the layer" if narrow == width else "narrower than the layer")
     choose("tie", True, f"one table of {vocab_size:,} tokens serves input and output")
-    passes = choose.given.get("epochs") or pace.tokens_in(seconds, hidden) / tokens
+    read = choose.given["epochs"] * tokens if choose.given.get("epochs") else pace.tokens_in(seconds, hidden)
+    passes = read / tokens
     # Dropout slows learning while the text is new, and is what still teaches once it has been seen often.
     often = min(1.0, max(0.0, math.log10(max(1.0, passes)) / 1.5))
     why = f"the text is seen about {passes:.3g} times" if "steps" not in choose.given else "many passes"
@@ -219,10 +222,12 @@ def _network(choose: _Chooser, machine: Machine, tokens: float, seconds: float, 
     choose("input_dropout", round(0.3 * often, 2), why)
     choose("recurrent_dropout", 0.0 if cell == "rnn" else round(0.25 * often, 2), why)
     choose("embedding_dropout", 0.0, "locked dropout on the input does its work")
-    return hidden
+    return hidden, read
 
 
-def _training(choose: _Chooser, facts: CorpusFacts, machine: Machine, unit: Unit, tokens: float, hidden: int) -> None:
+def _training(
+    choose: _Chooser, facts: CorpusFacts, machine: Machine, unit: Unit, tokens: float, hidden: int, read: float
+) -> None:
     """Choose how the network is trained."""
     if unit == "lines":
         per_line = max(2.0, tokens / max(1, facts.lines - facts.blank_lines))
@@ -236,14 +241,16 @@ def _training(choose: _Chooser, facts: CorpusFacts, machine: Machine, unit: Unit
             f"lines of about {per_line:.0f} tokens",
         )
     else:
-        bptt = choose("bptt", 64, "gradients reach back this far; the state reaches further")
         rows = 16 if machine.kind == "cpu" and tokens < 3e6 else 32 if machine.kind == "cpu" else 64
+        bptt = int(min(64, max(32, read / rows / ENOUGH_STEPS)))
+        bptt = choose("bptt", bptt, "gradients reach back this far; the state reaches further")
         choose(
             "batch_size",
             max(1, min(rows, int(tokens // (4 * bptt)) or 1)),
             "small steps learn more from a small text",
         )
-    _optimizer(choose, hidden)
+    rows = choose.values["batch_size"]
+    _optimizer(choose, hidden, choose.given.get("steps") or read / (rows * bptt))
     precision = choose_precision(choose.given.get("precision", "auto"), machine)
     why = "exact" if precision == "fp32" else "the device is faster with it"
     choose.values["precision"] = precision
@@ -251,11 +258,11 @@ def _training(choose: _Chooser, facts: CorpusFacts, machine: Machine, unit: Unit
     choose("seed", 1, "the same seed and steps give the same bits")
 
 
-def _optimizer(choose: _Chooser, hidden: int) -> None:
+def _optimizer(choose: _Chooser, hidden: int, steps: float) -> None:
     """Choose the rule of the steps."""
     adam = choose("optimizer", "adamw", "reaches a good model soonest") == "adamw"
-    peak = float(f"{4e-3 * min(1.0, (384 / hidden) ** 0.5):.2g}") if adam else 20.0
-    why = "wider networks want less" if adam else "plain SGD wants much"
+    peak = peak_rate(hidden, steps) if adam else 20.0
+    why = "wider networks and longer runs want less" if adam else "plain SGD wants much"
     if choose.kept:
         peak, why = 0.3 * peak, "the weights know something already: the full rate would forget it"
     choose("learning_rate", peak, why)
@@ -281,20 +288,10 @@ def _check_memory(choose: _Chooser, model: ModelConfig, train: TrainConfig, mach
         )
 
 
-def _fraction(valid: str | None, facts: CorpusFacts) -> float:
+def _fraction(valid: str | None, facts: CorpusFacts, affordable: float) -> float:
     """Share of the corpus that is held out where no validation text is given."""
+    most = min(VALID_MOST_CHARS, max(VALID_FEWEST_CHARS, affordable * facts.chars))
     try:
-        return float(valid) if valid is not None else min(VALID_SHARE, VALID_MOST_CHARS / max(1, facts.chars))
+        return float(valid) if valid is not None else min(VALID_SHARE, most / max(1, facts.chars))
     except ValueError:
         return VALID_SHARE
-
-
-def _corpus_in_words(facts: CorpusFacts) -> str:
-    return f"{_count(facts.chars)} characters, {_count(facts.lines)} lines"
-
-
-def _count(number: float) -> str:
-    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if number >= size:
-            return f"{number / size:.3g} {unit}"
-    return f"{number:.0f}"

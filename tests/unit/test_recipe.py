@@ -142,7 +142,7 @@ def test_any_corpus_and_budget_gives_a_sane_plan(
     assert 64 <= plan.model.hidden_size <= 2048
     assert 16 <= plan.train.bptt <= 256
     assert plan.train.batch_size <= 512
-    assert 1e-4 <= plan.train.learning_rate <= 4e-3
+    assert 1e-4 <= plan.train.learning_rate <= 0.015
     assert 0 <= plan.model.dropout <= 0.5
     assert plan.tokenizer.vocab_size <= 50_000
 
