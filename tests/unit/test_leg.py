@@ -1,0 +1,71 @@
+"""How the training of one network fits itself to the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import rnncli.training.leg as module
+from rnncli.api import TrainRequest, open_run, resume_run
+from rnncli.store import TRAINING
+from rnncli.training.leg import Leg
+from rnncli.training.state import load_state
+from rnncli.training.trainer import FEWEST_LOOKED_AT
+
+
+@pytest.fixture
+def threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize(
+    ("kind", "most", "seconds", "steps", "expected"),
+    [
+        ("cpu", 4, {4: 1.0, 1: 2.0}, None, 4),
+        ("cpu", 4, {4: 2.0, 1: 1.0}, None, 1),
+        ("cpu", 4, {4: 2.0, 1: 1.0}, 100, 2),
+        ("cpu", 1, {1: 1.0}, None, 2),
+        ("cuda", 4, {4: 2.0, 1: 1.0}, None, 2),
+    ],
+)
+def test_one_thread_where_it_is_faster_and_time_is_the_budget(
+    kind: str, most: int, seconds: dict[int, float], steps: int | None, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+
+    def read(*arguments: Any, **options: Any) -> float:
+        clock[0] += seconds[torch.get_num_threads()]
+        return 0.0
+
+    monkeypatch.setattr(module, "stream_logprob", read)
+    torch.set_num_threads(2)
+    leg: Any = Leg.__new__(Leg)
+    leg.setup = SimpleNamespace(machine=SimpleNamespace(kind=kind, threads=most), now=lambda: clock[0])
+    leg.trainer = SimpleNamespace(total_steps=steps, shadow=None)
+    leg.prepared = SimpleNamespace(ids=np.zeros(999, np.int64), tokenizer=SimpleNamespace(newline_id=0))
+    leg._choose_threads()
+    assert torch.get_num_threads() == expected
+
+
+def test_looks_at_the_validation_text_fit_the_time_and_stay_the_same(tiny_corpus: Path, tmp_path: Path) -> None:
+    given = {"minutes": 0.05, "hidden_size": 8, "embedding_size": 8, "vocab_size": 20, "batch_size": 4, "bptt": 8}
+    request = TrainRequest(corpora=(str(tiny_corpus),), given=given, out=str(tmp_path / "a"), device="cpu", threads=1)
+    list(open_run(request).events())
+    loaded = load_state(tmp_path / "a" / TRAINING)
+    assert loaded is not None
+    chosen = loaded[0].looked_at
+    assert chosen is not None
+    assert chosen >= FEWEST_LOOKED_AT
+    list(resume_run(str(tmp_path / "a"), {"minutes": 0.1}).events())
+    again = load_state(tmp_path / "a" / TRAINING)
+    assert again is not None
+    assert again[0].looked_at == chosen
