@@ -11,6 +11,7 @@ import numpy as np
 
 from rnncli.errors import ConfigError, CorpusError
 from rnncli.records import Tally
+from rnncli.text.units import lines_in_words
 
 Figure = Literal["perplexity", "bits_per_byte", "logprob"]
 
@@ -47,9 +48,8 @@ class Reference:
         share = min(percent, 100 - percent)
         need = ceil(100 / share - 1e-9) if share > 0 else 0
         if not need or count < need:
-            lines = "1 line" if count == 1 else f"{count} lines"
             raise CorpusError(
-                f"{self._name} has {lines}: too few for {percent:g} %",
+                f"{self._name} has {lines_in_words(count)}: too few for {percent:g} %",
                 hint=f"It takes {need:,} at least." if need else "Ask for more than 0 and less than 100 %.",
             )
         return float(self._values[ceil(percent / 100 * count) - 1])

@@ -10,7 +10,7 @@ from rnncli.analysis.columns import TextColumn
 from rnncli.analysis.regions import by_region, unmark
 from rnncli.inference.plan import Line
 from rnncli.records import TextScore
-from rnncli.text.units import word_spans
+from rnncli.text.units import lines_in_words, word_spans
 
 _DIGIT = re.compile(r"\d")
 
@@ -18,11 +18,6 @@ _DIGIT = re.compile(r"\d")
 def mask(text: str) -> str:
     """Every digit as its script's 0: so numbers, dates and times of one form are alike, and no place moves."""
     return _DIGIT.sub(lambda digit: chr(ord(digit.group()) - int(digit.group())), text)
-
-
-def lines(count: int) -> str:
-    """So many lines, in words."""
-    return "1 line" if count == 1 else f"{count:,} lines"
 
 
 class Shaping:
@@ -92,20 +87,20 @@ class Shaping:
         """What of the lines so far was hardly meant so."""
         if self._touching:
             yield (
-                f"in {lines(self._touching)} prefix and text touch, letter to letter, and are read as one word: the "
-                "blank between them belongs to the text"
+                f"in {lines_in_words(self._touching)} prefix and text touch, letter to letter, and are read as one "
+                "word: the blank between them belongs to the text"
             )
         if self._blank:
             yield (
-                f"in {lines(self._blank)} the prefix ends in a blank, which is then not the text's: candidates compare "
-                "better with the blank before each"
+                f"in {lines_in_words(self._blank)} the prefix ends in a blank, which is then not the text's: "
+                "candidates compare better with the blank before each"
             )
         if self._regions and self._lines and not self._marked:
             yield f"no line has the mark {self._regions!r}: each is one region"
         if self._inside:
             yield (
-                f"in {lines(self._inside)} a mark stands inside a word (punctuation is part of one): the word counts "
-                "where it begins"
+                f"in {lines_in_words(self._inside)} a mark stands inside a word (punctuation is part of one): "
+                "the word counts where it begins"
             )
 
     def after(self, scores: Iterable[TextScore]) -> Iterator[TextScore]:

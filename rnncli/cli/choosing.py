@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from rnncli.analysis.calibrate import Reference, figure, number_of, percent_of
 from rnncli.analysis.filter import Bounds, best
-from rnncli.analysis.shaping import lines
 from rnncli.cli.terminal import write_bytes
 from rnncli.errors import ConfigError
 from rnncli.records import Tally, TextScore
+from rnncli.text.units import lines_in_words
 
 if TYPE_CHECKING:
     from rnncli.analysis.shaping import Shaping
@@ -89,7 +89,7 @@ class Choice:
 
     def summary(self) -> str:
         """How many lines passed, and what it took."""
-        shares = f"passed {self.passed:,} of {lines(self.seen)}"
+        shares = f"passed {self.passed:,} of {lines_in_words(self.seen)}"
         if self._bounds is None:
             return shares
         bounds = {"above": self._bounds.above, "below": self._bounds.below}

@@ -6,9 +6,18 @@ from typing import Annotated
 
 import typer
 
-from rnncli.choices import Context
 from rnncli.cli.comparing import Comparing, run
-from rnncli.cli.options import DebugOption, DeviceOption, EngineOption, QuietOption, ThreadsOption
+from rnncli.cli.options import (
+    ContextOption,
+    DebugOption,
+    DeviceOption,
+    EncodingOption,
+    EngineOption,
+    QuietOption,
+    SkipEmptyOption,
+    StrictOption,
+    ThreadsOption,
+)
 from rnncli.cli.score import COLUMN
 from rnncli.cli.scoring import Reading, RecordFormat, Scoring, Writing, form_of
 
@@ -43,14 +52,11 @@ def compare(
         str | None,
         typer.Option("--label-column", metavar=COLUMN, help="The column that says which model should win."),
     ] = None,
-    context: Annotated[
-        Context,
-        typer.Option("--context", help="line: each line alone; file: the state is carried through a file."),
-    ] = "line",
+    context: ContextOption = "line",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the bootstrap that --total draws.")] = 0,
-    skip_empty: Annotated[bool, typer.Option("--skip-empty", help="Leave empty lines out.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Stop at a line that is not in the encoding.")] = False,
-    encoding: Annotated[str, typer.Option("--encoding", metavar="NAME", help="Encoding of the lines.")] = "utf-8",
+    skip_empty: SkipEmptyOption = False,
+    strict: StrictOption = False,
+    encoding: EncodingOption = "utf-8",
     device: DeviceOption = "auto",
     engine: EngineOption = "auto",
     threads: ThreadsOption = None,

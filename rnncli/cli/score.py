@@ -6,9 +6,20 @@ from typing import Annotated
 
 import typer
 
-from rnncli.choices import Context, Directions
+from rnncli.choices import Directions
 from rnncli.cli.contrast import EachOption, Lists, NbestOption, PairsOption, TuneOption, WeightOption, judge
-from rnncli.cli.options import DebugOption, DeviceOption, EngineOption, ModelOption, QuietOption, ThreadsOption
+from rnncli.cli.options import (
+    ContextOption,
+    DebugOption,
+    DeviceOption,
+    EncodingOption,
+    EngineOption,
+    ModelOption,
+    QuietOption,
+    SkipEmptyOption,
+    StrictOption,
+    ThreadsOption,
+)
 from rnncli.cli.scoring import By, Choosing, Format, LogBase, Reading, Scoring, Writing, form_of, run
 
 COLUMN = "N|NAME"
@@ -39,10 +50,7 @@ def score(
     explain: Annotated[
         bool, typer.Option("--explain", help="Say what each figure is, in words and formulas, and do no more.")
     ] = False,
-    context: Annotated[
-        Context,
-        typer.Option("--context", help="line: each line alone; file: the state is carried through a file."),
-    ] = "line",
+    context: ContextOption = "line",
     direction: Annotated[
         Directions | None,
         typer.Option(
@@ -84,9 +92,9 @@ def score(
         typer.Option("--calibrate", metavar="FILE", help="Ordinary lines: gives each line its percentile among them."),
     ] = None,
     fail: Annotated[bool, typer.Option("--fail", help="Exit with 1 if a line passes the filter.")] = False,
-    skip_empty: Annotated[bool, typer.Option("--skip-empty", help="Leave empty lines out.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Stop at a line that is not in the encoding.")] = False,
-    encoding: Annotated[str, typer.Option("--encoding", metavar="NAME", help="Encoding of the lines.")] = "utf-8",
+    skip_empty: SkipEmptyOption = False,
+    strict: StrictOption = False,
+    encoding: EncodingOption = "utf-8",
     batch_size: Annotated[int | None, typer.Option("--batch-size", hidden=True)] = None,
     pairs: PairsOption = None,
     each: EachOption = False,

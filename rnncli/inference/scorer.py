@@ -1,9 +1,9 @@
 """How likely lines are: one record a line, in input order, lazily and in bounded memory.
 
-A line alone is read from the zero state after a newline; its tokens and the newline that ends it count. With
-the context of a file the state is carried on through each file's lines. A backward model reads each line, and with
-that context each file, from its end (direction.py). Neither the company, the order nor the
-chunks that a line is read in change its score, but for rounding.
+A line alone is read from the zero state after a newline; its tokens and the newline that ends it count. With the
+context of a file the state is carried on through each file's lines. A backward model reads each line, and with that
+context each file, from its end (direction.py). Neither the company, the order nor the chunks that a line is read in
+change its score, but for rounding.
 
 Lines come in windows. Of each the different lines are read together, common beginnings once (sharing.py); where an
 engine has workers, several windows are under way at once, and their scores still come in order.

@@ -112,3 +112,8 @@ def word_spans(text: str) -> list[tuple[int, int]]:
     """Start and end of each word, in order."""
     pattern = _patterns().word if _spaceless(text) else _PIECE
     return [match.span() for match in pattern.finditer(text)]
+
+
+def lines_in_words(count: int) -> str:
+    """So many lines, for a message."""
+    return "1 line" if count == 1 else f"{count:,} lines"

@@ -150,10 +150,14 @@ class Run:
     def _take_up(self) -> None:
         """Have what the folder holds: it is kept until something better comes."""
         try:
-            for direction in open_folder(self.folder, patience=0).directions:
+            stored = open_folder(self.folder, patience=0)
+            metrics = stored.config.get("metrics")
+            if isinstance(metrics, dict):  # of the second network: the first one's are measured anew
+                self._metrics = {way: metrics[way] for way in PARTS if way in metrics}
+            for direction in stored.directions:
                 self._weights[direction] = open_folder(self.folder, direction=direction, patience=0).arrays
         except ModelError:
-            self._weights = {}
+            self._weights, self._metrics = {}, {}
 
     # -- what is kept
 

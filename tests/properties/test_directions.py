@@ -144,6 +144,20 @@ def test_a_run_stopped_in_its_first_half_is_a_forward_model(tiny_corpus: Path, t
     assert open_folder(tmp_path / "a").directions == ("forward", "backward")
 
 
+def test_the_first_network_stopped_anew_leaves_the_second_as_it_was(models: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "a"
+    shutil.copytree(models / "stream-both", folder)
+    before = read_json(folder / CONFIG)["metrics"]["backward"]
+    run = resume_run(str(folder), {"steps": 40})
+    for event in run.events():
+        if isinstance(event, Evaluated):
+            run.stop()
+    config = read_json(folder / CONFIG)
+    assert (config["status"], config["metrics"]["backward"]) == ("interrupted", before)
+    old, new = (of_part(load_arrays(one / WEIGHTS), "backward") for one in (models / "stream-both", folder))
+    assert all(np.array_equal(array, new[name]) for name, array in old.items())
+
+
 def test_a_model_of_one_direction_is_asked_for_the_other(models: Path) -> None:
     backward = load(models / "lines-backward")
     assert backward.direction == "backward"
