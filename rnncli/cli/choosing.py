@@ -93,7 +93,7 @@ class Choice:
         if self._bounds is None:
             return shares
         bounds = {"above": self._bounds.above, "below": self._bounds.below}
-        limits = (f"{name} {value:.6g}" for name, value in bounds.items() if value is not None)
+        limits = (f"{name} {value!r}" for name, value in bounds.items() if value is not None)
         return f"{shares}: {self._by} {' and '.join(limits)}"
 
     @property
