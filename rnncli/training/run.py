@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import torch
-
 from rnncli.arrays import save_arrays
 from rnncli.config import Direction, ModelConfig
 from rnncli.device import Machine
@@ -28,6 +26,7 @@ from rnncli.training.measure import ngram_per_char
 from rnncli.training.place import Place
 from rnncli.training.plan import Plan
 from rnncli.training.prepare import Prepared, is_prepared, load_prepared, prepare, read_again, turned
+from rnncli.training.process import set_for_training
 from rnncli.training.state import STATE, Progress
 
 
@@ -80,15 +79,14 @@ class Run:
         try:
             if not self.setup.resume:
                 self._begin()
-            yield from self._train()
+            with set_for_training(self.machine.threads):
+                yield from self._train()
         except BaseException as error:
             # A run that was only stopped can go on from its last state; one that failed without a model is no use.
             stopped = not isinstance(error, Exception) and (self.folder / TRAINING / STATE).exists()
             if not stopped and not (self.folder / CONFIG).exists():
                 self._place.give_back()
             raise
-        finally:
-            torch.set_flush_denormal(False)  # it would hold for whatever else this process does
 
     def _begin(self) -> None:
         self._place.take()
@@ -106,9 +104,6 @@ class Run:
             raise KeyboardInterrupt
 
     def _train(self) -> Iterator[TrainEvent]:
-        torch.set_num_threads(self.machine.threads)
-        # A training needs many small buffers again and again; flushing denormals costs nothing and saves stalls.
-        torch.set_flush_denormal(True)
         for folder in {self.folder, *map(self.setup.inner, self.setup.directions)}:
             remove_leftovers(folder)
         if is_prepared(self.folder):
