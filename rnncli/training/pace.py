@@ -19,6 +19,9 @@ def embedding_width(width: int, machine: Machine) -> int:
     return min(wide, width, MOST_EMBEDDING)
 
 
+LEAST_WIDTH, MOST_WIDTH = 64, 2048
+"""Units of a layer; on a processor at most half as many."""
+
 ENOUGH_STEPS = 2000
 """Windows are cut shorter, down to half, where a run would have fewer."""
 
@@ -60,8 +63,8 @@ class Pace:
         """Tokens that training reads in a budget, a quarter of which goes elsewhere."""
         return 0.75 * seconds / self.seconds_a_token(hidden)
 
-    def best_width(self, tokens: float, seconds: float) -> int:
-        """The width with the least loss expected, by the form of Hoffmann et al. 2022.
+    def best_width(self, tokens: float, seconds: float, widest: int) -> int:
+        """The width up to ``widest`` with the least loss expected, by the form of Hoffmann et al. 2022.
 
         The loss is A / N^0.34 + B / D^0.28 for N weights and D tokens read; D counts repeated text for less and less
         (Muennighoff et al. 2023). N weights of which few are ever taught would only learn the text by heart. A was
@@ -76,5 +79,7 @@ class Pace:
             return float(250 / weights**0.34 + 410 / max(1.0, read) ** 0.28)
 
         # A small text bounds the width too: more would only learn it by heart.
-        widest = min(1024 if self.machine.kind == "cpu" else 2048, max(64, int(2 * tokens**0.5)))
-        return min(range(64, widest + 1, 32), key=loss)
+        most = min(
+            MOST_WIDTH // 2 if self.machine.kind == "cpu" else MOST_WIDTH, max(LEAST_WIDTH, int(2 * tokens**0.5))
+        )
+        return min(range(LEAST_WIDTH, min(most, widest) + 1, 32), key=loss)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from rnncli.config import (
     TRAINING_OPTIONS,
@@ -23,11 +23,11 @@ from rnncli.config import (
 )
 from rnncli.device import Machine, choose_precision
 from rnncli.errors import ConfigError, DeviceError
-from rnncli.events import Setting
 from rnncli.spec import state_width
 from rnncli.text.survey import CorpusFacts, guess_unit
+from rnncli.training.choosing import Chooser
 from rnncli.training.memory import memory_needed
-from rnncli.training.pace import ENOUGH_STEPS, Pace, embedding_width, peak_rate
+from rnncli.training.pace import ENOUGH_STEPS, LEAST_WIDTH, MOST_WIDTH, Pace, embedding_width, peak_rate
 from rnncli.training.plan import Plan
 
 DEFAULT_MINUTES = 5.0
@@ -37,40 +37,27 @@ PREPARATION_SHARE = 0.15
 PREPARATION_CHARS_PER_SECOND = 4e6
 """Reading, counting and encoding, measured on two cores: 65 MB of prose take 16 s."""
 
-T = TypeVar("T")
-
-
-class _Chooser:
-    """Takes what the user gave, or what the rule says, and keeps the reason."""
-
-    def __init__(self, given: Mapping[str, Any], kept: Collection[str]) -> None:
-        self.kept = kept
-        self.given, self.settings, self.values = given, list[Setting](), dict[str, Any]()
-
-    def said(self, field: str) -> str:
-        """Why a given value is as it is."""
-        return "as the model has it" if field in self.kept else "as you said"
-
-    def note(self, name: str, value: Any, why: str) -> None:
-        self.settings.append(Setting(name=name, value=value, why=why))
-
-    def __call__(self, field: str, choice: T, why: str, *, name: str | None = None) -> T:
-        value: T = self.given.get(field, choice)
-        if field in self.given:
-            why = self.said(field)
-        self.values[field] = value
-        self.note(name or field, value, why)
-        return value
-
 
 def make_plan(facts: CorpusFacts, machine: Machine, given: Mapping[str, Any], *, kept: Collection[str] = ()) -> Plan:
     """The plan for a corpus. ``given``: field names of the config classes -> what the user said.
 
     ``kept``: those of them that a model has whose training goes on. A ConfigError where two options exclude each
-    other, a DeviceError where the network does not fit the memory.
+    other, a DeviceError where the network does not fit the memory, and the user's own sizes leave no smaller one.
     """
     _check(given)
-    choose = _Chooser(given, kept)
+    widest = MOST_WIDTH
+    while True:
+        try:
+            return _make_plan(facts, machine, Chooser(given, kept), widest)
+        except DeviceError:
+            widest = round(0.7 * widest)
+            if "hidden_size" in given or widest < LEAST_WIDTH:
+                raise
+
+
+def _make_plan(facts: CorpusFacts, machine: Machine, choose: Chooser, widest: int) -> Plan:
+    """The plan with a layer no wider than ``widest``; a DeviceError where it does not fit the memory."""
+    given = choose.given
     unit, why = guess_unit(facts)
     if given.get("unit", "auto") != "auto":
         unit, why = given["unit"], "as you said"
@@ -80,7 +67,7 @@ def make_plan(facts: CorpusFacts, machine: Machine, given: Mapping[str, Any], *,
     share = _share(choose, facts, given, seconds)
     seconds /= _networks(choose)
     tokens, vocab_size = _text(choose, facts, machine, seconds, share)
-    hidden, read = _network(choose, machine, tokens, seconds, vocab_size)
+    hidden, read = _network(choose, machine, tokens, seconds, vocab_size, widest)
     _training(choose, facts, machine, unit, tokens, hidden, read)
     # Reading goes about three times as fast as training.
     fraction = _fraction(given.get("valid"), facts, 3 * VALID_TIME * read / tokens)
@@ -118,7 +105,7 @@ def _check(given: Mapping[str, Any]) -> None:
         raise ConfigError("--ema and --optimizer asgd are two averages of the same weights", hint="Give one of them.")
 
 
-def _budget(choose: _Chooser, facts: CorpusFacts, machine: Machine) -> float:
+def _budget(choose: Chooser, facts: CorpusFacts, machine: Machine) -> float:
     """Seconds of training to size the network for; where steps or epochs are the budget, a default's."""
     given = choose.given
     choose.note("device", machine.name, f"{machine.threads} threads" if machine.kind == "cpu" else machine.kind)
@@ -134,7 +121,7 @@ def _budget(choose: _Chooser, facts: CorpusFacts, machine: Machine) -> float:
     return 60.0 * minutes
 
 
-def _networks(choose: _Chooser) -> int:
+def _networks(choose: Chooser) -> int:
     """How many networks share the time."""
     if "direction" not in choose.given:
         return 1
@@ -144,7 +131,7 @@ def _networks(choose: _Chooser) -> int:
     return 1 + both
 
 
-def _share(choose: _Chooser, facts: CorpusFacts, given: Mapping[str, Any], seconds: float) -> float:
+def _share(choose: Chooser, facts: CorpusFacts, given: Mapping[str, Any], seconds: float) -> float:
     """Share of the text that can be prepared in its part of the budget."""
     if "steps" in given or "epochs" in given:
         return 1.0
@@ -155,7 +142,7 @@ def _share(choose: _Chooser, facts: CorpusFacts, given: Mapping[str, Any], secon
     return share
 
 
-def _text(choose: _Chooser, facts: CorpusFacts, machine: Machine, seconds: float, share: float) -> tuple[float, int]:
+def _text(choose: Chooser, facts: CorpusFacts, machine: Machine, seconds: float, share: float) -> tuple[float, int]:
     """Choose the tokenizer; return the training text's tokens and the vocabulary's size, both estimated."""
     kind = choose("kind", "hybrid", "words as wholes, rare ones spelled: nothing is unknown", name="tokenizer")
     chars = max(1.0, facts.chars * share)
@@ -201,14 +188,17 @@ def _tokens(kind: str, facts: CorpusFacts, chars: float, words: int) -> float:
     return chars / (1 + (letters - 1) * covered * 0.75)
 
 
-def _network(choose: _Chooser, machine: Machine, tokens: float, seconds: float, vocab_size: int) -> tuple[int, float]:
+def _network(
+    choose: Chooser, machine: Machine, tokens: float, seconds: float, vocab_size: int, widest: int
+) -> tuple[int, float]:
     """Choose the network; return its hidden size, and how many tokens it can be trained on in the time."""
     cell: CellName = choose("cell", "lstm", "the best per minute of the three")
     activation = choose("activation", "tanh", "") if "activation" in choose.given else "tanh"
     layers = choose("layers", 1, "a second layer pays from a larger budget on")
     pace = Pace(machine=machine, cell=cell, layers=layers, vocab_size=vocab_size)
-    best = pace.best_width(tokens, seconds)
-    hidden = choose("hidden_size", best, "the best balance of width and passes over the text in the time")
+    best = pace.best_width(tokens, seconds, widest)
+    why = "the best balance of width and passes over the text in the time"
+    hidden = choose("hidden_size", best, why if widest == MOST_WIDTH else "what the memory has room for")
     width = state_width(hidden, activation)
     narrow = embedding_width(width, machine)
     choose("embedding_size", narrow, "as wide as the layer" if narrow == width else "narrower than the layer")
@@ -226,7 +216,7 @@ def _network(choose: _Chooser, machine: Machine, tokens: float, seconds: float, 
 
 
 def _training(
-    choose: _Chooser, facts: CorpusFacts, machine: Machine, unit: Unit, tokens: float, hidden: int, read: float
+    choose: Chooser, facts: CorpusFacts, machine: Machine, unit: Unit, tokens: float, hidden: int, read: float
 ) -> None:
     """Choose how the network is trained."""
     if unit == "lines":
@@ -258,7 +248,7 @@ def _training(
     choose("seed", 1, "the same seed and steps give the same bits")
 
 
-def _optimizer(choose: _Chooser, hidden: int, steps: float) -> None:
+def _optimizer(choose: Chooser, hidden: int, steps: float) -> None:
     """Choose the rule of the steps."""
     adam = choose("optimizer", "adamw", "reaches a good model soonest") == "adamw"
     peak = peak_rate(hidden, steps) if adam else 20.0
@@ -277,7 +267,7 @@ def _optimizer(choose: _Chooser, hidden: int, steps: float) -> None:
             choose(name, None, "")
 
 
-def _check_memory(choose: _Chooser, model: ModelConfig, train: TrainConfig, machine: Machine) -> None:
+def _check_memory(choose: Chooser, model: ModelConfig, train: TrainConfig, machine: Machine) -> None:
     """Refuse what cannot fit; note what it will take."""
     need = memory_needed(model, train)
     choose.note("memory", f"{need / 1e6:,.0f} MB", f"of {machine.memory / 1e9:.1f} GB that can be used")

@@ -104,7 +104,7 @@ MACHINES = st.builds(
     kind=st.sampled_from(["cpu", "cuda"]),
     name=st.just("some"),
     threads=st.integers(1, 128),
-    memory=st.integers(4 << 30, 1 << 40),
+    memory=st.integers(2 << 30, 1 << 40),
     fast_bf16=st.booleans(),
 )
 
@@ -130,7 +130,7 @@ def test_any_corpus_and_budget_gives_a_sane_plan(
     distinct: int,
     machine: Machine,
 ) -> None:
-    """1 kB to 100 GB, 6 seconds to a week, any tokenizer, cell and machine of 4 GB and more."""
+    """1 kB to 100 GB, 6 seconds to a week, any tokenizer, cell and machine of 2 GB and more."""
     corpus = names(max(20, chars // 8)) if lines else facts(chars)
     corpus = dataclasses.replace(
         corpus, bytes=round(corpus.chars * bytes_a_char), distinct_chars=min(distinct, corpus.chars)
@@ -168,6 +168,44 @@ def test_more_time_and_more_text_make_no_smaller_network() -> None:
     by_text = [make_plan(facts(10**n), FAST, {}).tokenizer.vocab_size for n in (4, 5, 6, 7)]
     assert by_text == sorted(by_text)
     assert by_text[0] < by_text[-1]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    chars=st.floats(3, 11).map(lambda x: round(10**x)),
+    minutes=st.floats(-1, 4).map(lambda x: 10**x),
+    factor=st.floats(1, 30),
+    lines=st.booleans(),
+    machine=MACHINES,
+)
+def test_the_plan_grows_with_the_budget(
+    chars: int, minutes: float, factor: float, lines: bool, machine: Machine
+) -> None:
+    """More minutes: no narrower, no fewer words, no less dropout, no higher a rate for the same width."""
+    machine = dataclasses.replace(machine, memory=1 << 40)
+    corpus = names(max(20, chars // 8)) if lines else facts(chars)
+    less, more = (make_plan(corpus, machine, {"minutes": m}) for m in (minutes, minutes * factor))
+    assert more.model.hidden_size >= less.model.hidden_size
+    assert more.tokenizer.vocab_size >= less.tokenizer.vocab_size
+    assert more.share >= less.share
+    assert more.train.learning_rate <= less.train.learning_rate
+    if less.share == 1:  # else more time is more text
+        same = {"hidden_size": 256, "vocab_size": 500}
+        less, more = (make_plan(corpus, machine, {"minutes": m, **same}) for m in (minutes, minutes * factor))
+        assert more.model.dropout >= less.model.dropout
+        assert more.model.recurrent_dropout >= less.model.recurrent_dropout
+        assert more.train.bptt >= less.train.bptt
+
+
+def test_a_small_memory_makes_a_narrower_network() -> None:
+    wide = make_plan(facts(10**8), GPU, {"minutes": 600})
+    narrow = make_plan(facts(10**8), dataclasses.replace(GPU, memory=1 << 30), {"minutes": 600})
+    assert narrow.model.hidden_size < wide.model.hidden_size
+    reasons = {setting.name: setting.why for setting in narrow.settings}
+    assert "memory" in reasons["hidden_size"]
+    assert memory_needed(narrow.model, narrow.train) <= 1 << 30
+    with pytest.raises(DeviceError, match="GB"):
+        make_plan(facts(), dataclasses.replace(GPU, memory=1 << 28), {})
 
 
 def test_text_that_is_seen_often_is_dropped_more() -> None:
