@@ -27,7 +27,7 @@ from rnncli.spec import state_width
 from rnncli.text.survey import CorpusFacts, guess_unit
 from rnncli.training.choosing import Chooser
 from rnncli.training.memory import memory_needed
-from rnncli.training.pace import ENOUGH_STEPS, LEAST_WIDTH, MOST_WIDTH, Pace, embedding_width, peak_rate
+from rnncli.training.pace import ENOUGH_STEPS, LEAST_WIDTH, MOST_WIDTH, Pace, embedding_width, how_often, peak_rate
 from rnncli.training.plan import Plan
 
 DEFAULT_MINUTES = 5.0
@@ -206,7 +206,7 @@ def _network(
     read = choose.given["epochs"] * tokens if choose.given.get("epochs") else pace.tokens_in(seconds, hidden)
     passes = read / tokens
     # Dropout slows learning while the text is new, and is what still teaches once it has been seen often.
-    often = min(1.0, max(0.0, math.log10(max(1.0, passes)) / 1.5))
+    often = how_often(passes)
     why = f"the text is seen about {passes:.3g} times" if "steps" not in choose.given else "many passes"
     choose("dropout", round(0.05 + 0.4 * often, 2), why)
     choose("input_dropout", round(0.3 * often, 2), why)
@@ -231,7 +231,8 @@ def _training(
             f"lines of about {per_line:.0f} tokens",
         )
     else:
-        rows = 16 if machine.kind == "cpu" and tokens < 3e6 else 32 if machine.kind == "cpu" else 64
+        small = machine.kind == "cpu" and tokens < 3e6 and not machine.fast_bf16
+        rows = 16 if small else 32 if machine.kind == "cpu" else 64
         bptt = int(min(64, max(32, read / rows / ENOUGH_STEPS)))
         bptt = choose("bptt", bptt, "gradients reach back this far; the state reaches further")
         choose(
@@ -240,7 +241,7 @@ def _training(
             "small steps learn more from a small text",
         )
     rows = choose.values["batch_size"]
-    _optimizer(choose, hidden, choose.given.get("steps") or read / (rows * bptt))
+    _optimizer(choose, hidden, choose.given.get("steps") or read / (rows * bptt), how_often(read / tokens))
     precision = choose_precision(choose.given.get("precision", "auto"), machine)
     why = "exact" if precision == "fp32" else "the device is faster with it"
     choose.values["precision"] = precision
@@ -248,7 +249,7 @@ def _training(
     choose("seed", 1, "the same seed and steps give the same bits")
 
 
-def _optimizer(choose: Chooser, hidden: int, steps: float) -> None:
+def _optimizer(choose: Chooser, hidden: int, steps: float, often: float) -> None:
     """Choose the rule of the steps."""
     adam = choose("optimizer", "adamw", "reaches a good model soonest") == "adamw"
     peak = peak_rate(hidden, steps) if adam else 20.0
@@ -260,7 +261,8 @@ def _optimizer(choose: Chooser, hidden: int, steps: float) -> None:
     choose("schedule", "cosine" if adam else "plateau", why)
     choose("warmup", 0.02 if adam else 0.0, "the first steps are small" if adam else "SGD needs none")
     choose("ema", 0.0, "the schedule's end does the averaging")
-    choose("weight_decay", 0.05 if adam else 1.2e-6, "keeps unused weights small")
+    decay = round(0.05 + 0.25 * often, 2) if adam else 1.2e-6
+    choose("weight_decay", decay, "keeps what is learnt by heart small, the more the oftener the text is seen")
     choose("clip_norm", 1.0 if adam else 0.25, "global norm")
     for name in ("decay_rate", "decay_steps", "staircase", "patience"):
         if name in choose.given:
