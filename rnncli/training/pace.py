@@ -23,7 +23,7 @@ LEAST_WIDTH, MOST_WIDTH = 64, 2048
 """Units of a layer; on a processor at most half as many."""
 
 ENOUGH_STEPS = 2000
-"""Windows are cut shorter, down to half, where a run would have fewer."""
+"""Fewer rows are trained side by side, down to 16, and windows cut down to half, where a run would have fewer."""
 
 
 def how_often(passes: float) -> float:

@@ -231,8 +231,10 @@ def _training(
             f"lines of about {per_line:.0f} tokens",
         )
     else:
-        small = machine.kind == "cpu" and tokens < 3e6 and not machine.fast_bf16
-        rows = 16 if small else 32 if machine.kind == "cpu" else 64
+        rows = 64
+        if machine.kind == "cpu":
+            most = 32 if machine.fast_bf16 or tokens > 3e6 else 16
+            rows = int(min(most, max(16, read / 64 / ENOUGH_STEPS)))
         bptt = int(min(64, max(32, read / rows / ENOUGH_STEPS)))
         bptt = choose("bptt", bptt, "gradients reach back this far; the state reaches further")
         choose(
