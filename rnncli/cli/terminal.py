@@ -9,26 +9,10 @@ import sys
 from typing import IO, Literal, TextIO
 
 from rnncli.errors import CorpusError
+from rnncli.text.glyphs import one_line as one_line
+from rnncli.text.glyphs import visible as visible
 
 ColorStream = Literal["stdout", "stderr"]
-
-_BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-_GLYPHS: dict[int, str] = {
-    **{code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\n\t"},
-    0x7F: "\u2421",
-    **{code: f"<U+{code:04X}>" for code in (*range(0x80, 0xA0), *_BIDI)},
-    **dict.fromkeys(range(0xD800, 0xE000), "\ufffd"),
-}
-
-
-def visible(text: str) -> str:
-    """The text with what steers a terminal replaced by what shows; newline and tab stay."""
-    return text.translate(_GLYPHS)
-
-
-def one_line(text: str) -> str:
-    """The text visible, on one line."""
-    return visible(" ".join(text.split("\n"))).replace("\t", " ")
 
 
 def is_terminal(stream: IO[str] | None) -> bool:
