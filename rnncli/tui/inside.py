@@ -71,7 +71,7 @@ class InsidePanel(Vertical):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self.layers, self.units = 0, 0
+        self.layer_count, self.unit_count = 0, 0
         self.offers: Sequence[Offer] = ()
 
     def compose(self) -> ComposeResult:
@@ -87,7 +87,7 @@ class InsidePanel(Vertical):
 
     def set_sizes(self, layers: int, units: int) -> None:
         """Tell how many layers and units there are."""
-        self.layers, self.units = layers, units
+        self.layer_count, self.unit_count = layers, units
         self.query_one("#unit", Input).placeholder = f"1 to {units}"
 
     def show_offers(self, offers: Sequence[Offer]) -> None:
@@ -131,9 +131,9 @@ class InsidePanel(Vertical):
             unit = int(self.query_one("#unit", Input).value) - 1
         except ValueError:
             return None
-        if 0 <= layer < self.layers and 0 <= unit < self.units:
+        if 0 <= layer < self.layer_count and 0 <= unit < self.unit_count:
             return Unit(layer, unit)
-        self.notify(f"There are {self.layers} layers of {self.units} units.", severity="warning")
+        self.notify(f"There are {self.layer_count} layers of {self.unit_count} units.", severity="warning")
         return None
 
 
