@@ -5,6 +5,7 @@ RnncliError            something failed                                (exit cod
 ├── DeviceError        a device, or memory, that is not there          (2)
 ├── ModelError         a model folder: missing, broken, too new        (3)
 └── CorpusError        a corpus or an input text                       (4)
+    └── StoryError     a saved story, damaged or of another model      (4)
 
 The front ends print ``message`` and ``hint``, one line each; exit codes are their business.
 """
@@ -35,3 +36,7 @@ class ModelError(RnncliError):
 
 class CorpusError(RnncliError):
     """A corpus or an input text that cannot be read or is too small."""
+
+
+class StoryError(CorpusError):
+    """A saved story that is damaged, from a newer version, or of another model."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -123,6 +123,27 @@ def distribution(
     ``recent`` are the tokens read so far, of each row where there are rows, for the repeat penalty; ``barred`` ids
     are never drawn. Temperature 0 gives all to the likeliest token, of equal ones to the lowest id.
     """
+    weights: Weights = np.zeros(0, np.float32)
+    for stage in stages(logprobs, config, recent=recent, barred=barred):
+        weights = stage.weights
+    return softmax(weights)
+
+
+class Stage(NamedTuple):
+    """Log weights after a filter, the SampleConfig field that it reads; before all of them ``field`` is None."""
+
+    field: str | None
+    weights: Weights
+
+
+def stages(
+    logprobs: NDArray[np.floating[Any]],
+    config: SampleConfig,
+    *,
+    recent: Recent | Sequence[Recent] = (),
+    barred: Sequence[int] = (),
+) -> Iterator[Stage]:
+    """What ``distribution`` goes through: the weights without the barred ids, and after each filter that is on."""
     if barred:
         logprobs = logprobs.copy()
         logprobs[..., list(barred)] = -np.inf
@@ -130,10 +151,12 @@ def distribution(
     if not np.isfinite(top).all():
         raise ModelError("the model's prediction is not a number", hint="Its weights may be damaged: train it again.")
     weights: Weights = (logprobs - top).astype(np.float32, copy=False)
+    yield Stage(None, weights)
     for field, off, apply in FILTERS:
         value = getattr(config, field)
         if field == "temperature" and value == 0:
-            return _greedy(weights)
+            yield Stage(field, _greedy(weights))
+            return
         if value == off:
             continue
         if field == "repeat_penalty" and weights.ndim > 1:
@@ -141,12 +164,12 @@ def distribution(
             weights = np.stack([apply(row, value, mine) for row, mine in rows])
         else:
             weights = apply(weights, value, recent)
-    return softmax(weights)
+        yield Stage(field, weights)
 
 
 def _greedy(weights: Weights) -> Weights:
-    certain = np.zeros_like(weights)
-    np.put_along_axis(certain, weights.argmax(axis=-1)[..., None], 1.0, axis=-1)
+    certain = np.full_like(weights, -np.inf)
+    np.put_along_axis(certain, weights.argmax(axis=-1)[..., None], 0.0, axis=-1)
     return certain
 
 
@@ -189,6 +212,20 @@ def draw(probabilities_BV: Weights, chances_B: Sequence[float]) -> list[int]:
     starts = np.arange(0, probabilities_BV.shape[-1], BLOCK)
     cumulated_BN = np.add.reduceat(probabilities_BV, starts, axis=-1).cumsum(axis=-1, dtype=np.float64)
     return [_draw(*row) for row in zip(probabilities_BV, cumulated_BN, chances_B, strict=True)]
+
+
+def draw_tokens(
+    logprobs_BV: NDArray[np.floating[Any]],
+    config: SampleConfig,
+    *,
+    recent: Sequence[Recent],
+    barred: Sequence[int],
+    chances_B: Sequence[float],
+) -> list[tuple[int, float]]:
+    """Of each row an id drawn through the filters, and the model's own log-probability of it."""
+    found = draw(distribution(logprobs_BV, config, recent=recent, barred=barred), chances_B)
+    # Rounding can leave a certain token a hair above 0.
+    return [(token_id, min(float(row[token_id]), 0.0)) for row, token_id in zip(logprobs_BV, found, strict=True)]
 
 
 def _draw(probabilities: Weights, cumulated: NDArray[np.float64], chance: float) -> int:

@@ -8,7 +8,10 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from rnncli.config import SampleConfig, Unit
+from rnncli.errors import ConfigError
 from rnncli.records import Chunk
+from rnncli.text.escapes import bytes_of
 
 
 class Stop(NamedTuple):
@@ -16,6 +19,15 @@ class Stop(NamedTuple):
 
     data: bytes
     reason: str
+
+
+def stops_of(config: SampleConfig, unit: Unit) -> tuple[Stop, ...]:
+    """Where a sample ends, of a model of lines or of a stream; a ConfigError for a stop text that is empty."""
+    if "" in config.stop:
+        raise ConfigError("--stop needs some text; got an empty one")
+    stops = [Stop(bytes_of(text), "stop") for text in config.stop]
+    line = config.until == "line" or (config.until == "auto" and unit == "lines")
+    return (*stops, Stop(b"\n", "line")) if line else tuple(stops)
 
 
 class _Token(NamedTuple):

@@ -17,16 +17,15 @@ import numpy as np
 from rnncli.config import SampleConfig, Unit
 from rnncli.errors import ConfigError
 from rnncli.inference.beam import beam_search
-from rnncli.inference.decoding import REPEAT_WINDOW, distribution, draw, uniform, with_seed
-from rnncli.inference.emission import Emission, Stop
+from rnncli.inference.decoding import REPEAT_WINDOW, draw_tokens, uniform, with_seed
+from rnncli.inference.emission import Emission, stops_of
 from rnncli.inference.engine import Engine, Floats, State, select, stack
 from rnncli.inference.healing import Covers, Pieces, find_covers, take_back, unsampled
+from rnncli.inference.stepping import bytes_after, read_on, step_on
 from rnncli.records import Chunk, Sample
-from rnncli.text.escapes import bytes_of, text_of
+from rnncli.text.escapes import text_of
 from rnncli.text.tokenizers.base import Tokenizer
 
-CHUNK = 256
-"""Most tokens of a prompt read at once."""
 ROWS = 64
 """Most rows that sampling keeps in memory."""
 
@@ -117,8 +116,8 @@ class Sampler:
             hint = "A beam finds no more texts than it is wide."
             raise ConfigError(f"--count {config.count} is more than --beam {config.beam}", hint=hint)
         ids = tuple(self.tokenizer.encode(prompt).tolist())
-        logprobs_V, state = self._read((self.tokenizer.newline_id, *ids), self.engine.start(1))
-        start, stops = Position(state, logprobs_V, ids), self._stops(config)
+        logprobs_V, state = read_on(self.engine, (self.tokenizer.newline_id, *ids), self.engine.start(1))
+        start, stops = Position(state, logprobs_V, ids), stops_of(config, self.unit)
         found = beam_search(
             self.engine,
             state,
@@ -141,7 +140,7 @@ class Sampler:
 
     def _read_prompt(self, prompt: str) -> Position:
         kept, original, data = take_back(self.tokenizer, prompt)
-        logprobs_V, state = self._read((self.tokenizer.newline_id, *kept), self.engine.start(1))
+        logprobs_V, state = read_on(self.engine, (self.tokenizer.newline_id, *kept), self.engine.start(1))
         here = Position(state, logprobs_V, kept)
         return self._heal(here, original, data) if data else here
 
@@ -156,7 +155,7 @@ class Sampler:
         )
         if covers is not None:
             return Position(here.state, here.logprobs, here.ids, data, covers)
-        logprobs_V, state = self._read(original, here.state)
+        logprobs_V, state = read_on(self.engine, original, here.state)
         return Position(state, logprobs_V, here.ids + original)
 
     @cached_property
@@ -164,16 +163,9 @@ class Sampler:
         return Pieces.of(self.tokenizer)
 
     def _row(self, prompt: str, start: Position, config: SampleConfig, *, sample: int, number: int) -> _Row:
-        emission = Emission(skip=len(start.pending), stops=self._stops(config), row=number)
+        emission = Emission(skip=len(start.pending), stops=stops_of(config, self.unit), row=number)
         joins = bool(prompt) and not prompt[-1].isspace() and not start.pending
         return _Row(prompt, sample, start, emission, joins)
-
-    def _stops(self, config: SampleConfig) -> tuple[Stop, ...]:
-        if "" in config.stop:
-            raise ConfigError("--stop needs some text; got an empty one")
-        stops = [Stop(bytes_of(text), "stop") for text in config.stop]
-        line = config.until == "line" or (config.until == "auto" and self.unit == "lines")
-        return (*stops, Stop(b"\n", "line")) if line else tuple(stops)
 
     def _decode(self, rows: Sequence[_Row], config: SampleConfig) -> Iterator[tuple[_Row, Chunk]]:
         """Every row's chunks until all rows have stopped: the one loop. Finished rows leave the batch."""
@@ -190,7 +182,7 @@ class Sampler:
                 return
             live = [live[i] for i in going]
             state = state if len(going) == len(drawn) else select(state, going)
-            logprobs_BV, state = self._step([drawn[i].ids for i in going], state)
+            logprobs_BV, state = step_on(self.engine, [drawn[i].ids for i in going], state)
 
     def _emit(self, row: _Row, ids: Sequence[int], logprobs: Sequence[float], most: int) -> Iterator[Chunk]:
         for token_id, logprob in zip(ids, logprobs, strict=True):
@@ -217,10 +209,10 @@ class Sampler:
             return drawn
         recent = [(*rows[i].start.ids[-REPEAT_WINDOW:], *rows[i].ids[-REPEAT_WINDOW:]) for i in plain]
         some_BV = logprobs_BV if len(plain) == len(rows) else logprobs_BV[plain]
-        probabilities_BV = distribution(some_BV, config, recent=recent, barred=self._barred)
-        found = draw(probabilities_BV, [self._chance(rows[i], config.seed) for i in plain])
-        for i, token_id in zip(plain, found, strict=True):
-            drawn[i] = _Drawn((token_id,), (min(float(logprobs_BV[i, token_id]), 0.0),))
+        chances = [self._chance(rows[i], config.seed) for i in plain]
+        found = draw_tokens(some_BV, config, recent=recent, barred=self._barred, chances_B=chances)
+        for i, (token_id, logprob) in zip(plain, found, strict=True):
+            drawn[i] = _Drawn((token_id,), (logprob,))
         return drawn
 
     @staticmethod
@@ -228,50 +220,8 @@ class Sampler:
         return uniform(seed, row.sample, len(row.start.ids) + len(row.ids))
 
     def _piece(self, row: _Row, token_id: int) -> bytes:
-        """A token's bytes where it stands: the word tokenizer's come with the space before them."""
-        if self.tokenizer.joined:
-            return self.tokenizer.decode_bytes([token_id])
         before = row.ids[-1:] or (list(row.start.ids[-1:]) if row.joins else [])
-        return self.tokenizer.decode_bytes([*before, token_id])[len(self.tokenizer.decode_bytes(before)) :]
-
-    def _step(self, drawn: Sequence[tuple[int, ...]], state: State) -> tuple[Floats, State]:
-        """(B, V) log-probabilities after each row's new ids, and the state there."""
-        places: list[int] = []
-        found: list[Floats] = []
-        states: list[State] = []
-        everyone = list(range(len(drawn)))
-        single = [i for i in everyone if len(drawn[i]) == 1]
-        # A draw may hang on how a product rounds: rows go in groups in which that does not depend on the others.
-        group = self.engine.alike if self.engine.alike > 1 else max(1, len(single))
-        for begin in range(0, len(single), group):
-            rows = single[begin : begin + group]
-            full = rows + rows[:1] * (group - len(rows))
-            ids_BT = np.array([drawn[i] for i in full], dtype=np.int64)
-            ones_B = np.ones(group, dtype=np.int64)
-            before = state if full == everyone else select(state, full)
-            prediction, after = self.engine.advance(ids_BT, ones_B, before, want="last")
-            places += rows
-            found.append(prediction.logprob[: len(rows)])
-            states.append(after if full == rows else tuple(array[: len(rows)] for array in after))
-        for i, ids in enumerate(drawn):
-            if len(ids) > 1:
-                logprobs_V, after = self._read(ids, select(state, [i]))
-                places.append(i)
-                found.append(logprobs_V[None])
-                states.append(after)
-        if len(found) == 1:
-            return found[0], states[0]
-        order = np.argsort(places)
-        return np.concatenate(found)[order], select(stack(states), order)
-
-    def _read(self, ids: Sequence[int], state: State) -> tuple[Floats, State]:
-        """(V,) log-probabilities after one row's ids, one at least, and the state there."""
-        logprobs_V: Floats = np.zeros(0)
-        for begin in range(0, len(ids), CHUNK):
-            ids_BT = np.array([ids[begin : begin + CHUNK]], dtype=np.int64)
-            prediction, state = self.engine.advance(ids_BT, np.array([ids_BT.shape[1]]), state, want="last")
-            logprobs_V = prediction.logprob[0]
-        return logprobs_V, state
+        return bytes_after(self.tokenizer, before, token_id)
 
     def _finished(self, row: _Row, config: SampleConfig) -> Sample:
         ids = tuple(chunk.id for chunk in row.chunks)
