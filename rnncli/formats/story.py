@@ -19,7 +19,7 @@ from rnncli.config import SampleConfig, Unit, from_dict, to_dict
 from rnncli.errors import ConfigError, StoryError
 from rnncli.inference.engine import Engine
 from rnncli.inference.story import LONGEST_TAKEN, Story
-from rnncli.inference.tree import BY, CHOSEN, DRAWN, HEALED, ROOT, TYPED, Healing, Tree, check_drawable
+from rnncli.inference.tree import BY, CHOSEN, DRAWN, HEALED, TYPED, Healing, Tree, check_drawable
 from rnncli.text.escapes import has_lone, without_lone
 from rnncli.text.files import write_bytes
 from rnncli.text.tokenizers.base import Tokenizer
@@ -128,7 +128,7 @@ def _document(data: bytes) -> dict[str, Any]:
     if type(version) is int and version > VERSION:
         raise StoryError(f"the story has format {version}; this rnncli reads {VERSION}", hint="Install a newer rnncli.")
     if type(version) is not int or version != VERSION:
-        raise _damaged(f"it has the format {version!r}")
+        raise _damaged("it has no format that there is")
     kinds = {"model": dict, "settings": list, "nodes": list}
     for name, kind in kinds.items():
         if not isinstance(found.get(name), kind):
@@ -174,8 +174,8 @@ class _Reader:
             if not all(isinstance(stop, str) and stop for stop in config.stop):
                 raise ConfigError("a stop text is none")
             check_drawable(config, sample=0)
-        except ConfigError as error:
-            raise _damaged(f"settings {number}: {error.message}") from None
+        except (ConfigError, RecursionError) as error:
+            raise _damaged(f"settings {number}: {error}") from None
         return self.tree.intern(config)
 
     def add(self, entry: Any) -> None:
@@ -272,7 +272,7 @@ def _title(story: Story, node: int) -> str:
         return "You" if tree.by[node] == TYPED else "You, by hand"
     config, plain = tree.configs[tree.settings[node]], SampleConfig()
     names = ("top_k", "top_p", "min_p", "repeat_penalty")
-    filters = [f"{name.replace('_', '-')} {getattr(config, name):g}" for name in names]
+    filters = [f"{name.replace('_', '-')} {getattr(config, name)}" for name in names]
     changed = [text for name, text in zip(names, filters, strict=True) if getattr(config, name) != getattr(plain, name)]
     parts = [f"temperature {config.temperature:g}", *changed, f"seed {config.seed}", f"sample {tree.samples[node]}"]
     return f"The model: {', '.join(parts)}"

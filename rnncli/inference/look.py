@@ -71,7 +71,7 @@ def look(logprobs_V: Floats, config: SampleConfig, *, recent: Sequence[int], bar
         removers_V[~left_V & (removers_V == KEPT)] = number
         if field is not None:
             least = float(model_V[left_V].min())
-            cuts.append(Cut(field, float(getattr(config, field)), int(left_V.sum()), least))
+            cuts.append(Cut(field, getattr(config, field), int(left_V.sum()), least))
     drawn_V = softmax(weights.astype(np.float32, copy=False))
     return Look(model_V, drawn_V, _bits(model_V), _bits(drawn_V), tuple(cuts), removers_V)
 

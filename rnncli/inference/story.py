@@ -21,8 +21,19 @@ from rnncli.inference.look import Look, look
 from rnncli.inference.rewinding import Rewinding
 from rnncli.inference.stepping import bytes_after
 from rnncli.inference.tree import (
-    BY, CHOSEN, DRAWN, HEALED, NOBODY, OPENING, ROOT, TYPED, By, Healing, Tree, check_drawable,
-)  # fmt: skip
+    BY,
+    CHOSEN,
+    DRAWN,
+    HEALED,
+    NOBODY,
+    OPENING,
+    ROOT,
+    TYPED,
+    By,
+    Healing,
+    Tree,
+    check_drawable,
+)
 from rnncli.text.tokenizers.base import Tokenizer
 
 LONGEST_TAKEN = 4096
