@@ -21,7 +21,7 @@ class Unit(NamedTuple):
     """A unit of a layer, both counted from 0 as in config.json's arrays."""
 
     layer: int
-    index: int
+    number: int
 
 
 class Offer(NamedTuple):
@@ -96,7 +96,7 @@ class InsidePanel(Vertical):
         widget = self.query_one("#offers", OptionList)
         widget.clear_options()
         widget.add_options(
-            Option(Content(f"{one.r:+.2f}  {one.what}  (layer {one.unit.layer + 1}, unit {one.unit.index + 1})"))
+            Option(Content(f"{one.r:+.2f}  {one.what}  (layer {one.unit.layer + 1}, unit {one.unit.number + 1})"))
             for one in offers
         )
 
@@ -121,7 +121,7 @@ class InsidePanel(Vertical):
 
     def _choose(self, unit: Unit) -> None:
         self.query_one("#layer", Input).value = str(unit.layer + 1)
-        self.query_one("#unit", Input).value = str(unit.index + 1)
+        self.query_one("#unit", Input).value = str(unit.number + 1)
         self.post_message(self.Chosen(unit))
 
     def _typed(self) -> Unit | None:

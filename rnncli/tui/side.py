@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.message import Message
 from textual.widgets import TabbedContent, TabPane, Tree
 
@@ -68,10 +68,10 @@ class BranchPanel(Vertical):
                 above.add_leaf(label, data=branch.leaf)
         tree.root.expand()
 
-    def _label(self, branch: Branch) -> Content:
+    def _label(self, branch: Branch) -> Text:
         text = named(branch.text).replace("␣", " ").strip()
         short = text if len(text) <= self.LONGEST else text[: self.LONGEST - 1] + "…"
-        return Content.assemble((short or "…", "bold" if branch.here else ""), (f"  {branch.tokens:,}", "dim"))
+        return Text.assemble((short or "…", "bold" if branch.here else ""), (f"  {branch.tokens:,}", "dim"))
 
     def on_tree_node_selected(self, event: Tree.NodeSelected[int]) -> None:
         event.stop()

@@ -37,11 +37,3 @@ def find_play(text: str) -> Play | None:
     blank = sum(text[match.start() - 2 : match.start()] == "\n\n" for match in inner)
     between = "\n\n" if blank * 2 > len(inner) else "\n"
     return Play(tuple(name for name, _ in names.most_common()), after, between)
-
-
-def next_speaker(text: str, play: Play) -> int | None:
-    """Where a reply ends because another speaks: the place before the line of the next ``NAME:``, or a blank line."""
-    if play.between == "\n\n" and (blank := text.find("\n\n")) >= 0:
-        return blank + 2
-    match = NAME.search("\n" + text, 1) if text else None
-    return None if match is None or match.start() == 1 else match.start() - 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rnncli.tui.speakers import Play, find_play, next_speaker
+from rnncli.tui.speakers import Play, find_play
 
 SHAKESPEARE = """ROMEO:
 She speaks.
@@ -47,14 +47,3 @@ def test_a_dialogue_in_single_lines() -> None:
 )
 def test_what_is_no_play(text: str) -> None:
     assert find_play(text) is None
-
-
-def test_a_reply_ends_where_another_speaks() -> None:
-    play, drama = find_play(SHAKESPEARE), find_play(DRAMA)
-    assert play is not None
-    assert drama is not None
-    assert next_speaker("Speak.\nOr go.\n\nROM", play) == len("Speak.\nOr go.\n\n")
-    assert next_speaker("Speak.\nOr", play) is None
-    assert next_speaker("No.\nAnna: Then", drama) == len("No.\n")
-    assert next_speaker("Anna: nested", drama) is None
-    assert next_speaker("", drama) is None

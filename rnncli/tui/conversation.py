@@ -1,0 +1,324 @@
+"""A model, the story written with it, and where in it we are. No Textual here.
+
+Everything below runs in the performer's thread, one job at a time, and tells the screen through reports.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from rnncli.api import Model, load
+from rnncli.config import SampleConfig
+from rnncli.inference.story import Story
+from rnncli.inference.tree import DRAWN, ROOT, TYPED
+from rnncli.tui.next_panel import MOST, Candidate, Outlook
+from rnncli.tui.side import Branch
+from rnncli.tui.speakers import Play, find_play
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rnncli.inference.look import Look
+
+LN2 = 0.6931471805599453
+PROBE = 400
+"""Tokens that a model writes unseen, to see whether it writes plays."""
+
+
+class Token(NamedTuple):
+    """A token of the text on the screen."""
+
+    node: int
+    text: str
+    bits: float
+    typed: bool
+
+
+class Loaded(NamedTuple):
+    """Another model is ready."""
+
+    name: str
+    folder: Path
+    play: Play | None
+    layers: int
+    units: int
+    training: bool
+    """It was saved by a training that has not ended."""
+
+
+class Moved(NamedTuple):
+    """The text is another one now."""
+
+    tokens: Sequence[Token]
+
+
+class Grown(NamedTuple):
+    """A token more."""
+
+    token: Token
+
+
+class Ended(NamedTuple):
+    """The model has stopped writing. ``reason``: line, stop, length or stopped (by the person)."""
+
+    reason: str
+    tokens: int
+    seconds: float
+
+
+class Looked(NamedTuple):
+    """What stood to come before a token of the text, or with None after its end."""
+
+    index: int | None
+    outlook: Outlook
+
+
+class Shape(NamedTuple):
+    """All branches."""
+
+    root: Branch | None
+
+
+class Conversation:
+    """``report`` is called with each report; ``stopping`` asked between two tokens."""
+
+    def __init__(self, report: Callable[[object], None], stopping: Callable[[], bool]) -> None:
+        self.report, self.stopping = report, stopping
+        self.model: Model | None = None
+        self.play: Play | None = None
+        self.speakers: tuple[str, str] | None = None
+        """Who the person is, and who answers."""
+        self.node = ROOT
+        self._story: Story | None = None
+        self._said: dict[int, str] = {}
+        """What the person typed, by the node that it ended at."""
+
+    @property
+    def story(self) -> Story:
+        assert self._story is not None
+        return self._story
+
+    # -- models
+
+    def open(self, name: str | None) -> None:
+        """Take a model; the text that is there goes on under it, as if it had been typed."""
+        text = "" if self._story is None else self.story.path_data(self.node).decode("utf-8", "replace")
+        model = load(name)
+        story = Story(model.sampler.engine, model.tokenizer, model.unit)
+        node = story.type(ROOT, text)
+        play = self._probe(story)
+        self.model, self._story, self.node, self.play = model, story, node, play
+        self.speakers = None if play is None else (play.names[0], play.names[1])
+        self._said = {}
+        network = model.config["parts"][0]["model"]
+        self.report(
+            Loaded(
+                name=model.name,
+                folder=model.folder,
+                play=play,
+                layers=network["layers"],
+                units=network["hidden_size"],
+                training=model.config.get("status") == "training",
+            )
+        )
+        self.show()
+
+    def _probe(self, story: Story) -> Play | None:
+        """Whether the model writes plays, from what it writes on a story that is thrown away."""
+        if story.unit == "lines":
+            return None
+        aside = Story(story.engine, story.tokenizer, story.unit)
+        config, node = SampleConfig(temperature=0.7, seed=1), ROOT
+        for _ in range(PROBE):
+            node = aside.draw(node, config)
+        return find_play(aside.path_data(node).decode("utf-8", "replace"))
+
+    # -- writing
+
+    def say(self, text: str, config: Callable[[], SampleConfig]) -> None:
+        """The person's line, and the model's answer."""
+        if text.strip():
+            self.node = self.story.type(self.node, self._as_line(text))
+            self._said[self.node] = text
+            self.show()
+        self.write(config)
+
+    def _as_line(self, text: str) -> str:
+        """A line as the corpus would have it, with what ends the one before it where that is missing."""
+        so_far = self.story.path_data(self.node)
+        if self.play is None or self.speakers is None:
+            opening = "" if not so_far or so_far.endswith(b"\n") else "\n"
+            return f"{opening}{text.rstrip()}\n"
+        opening = ""
+        if so_far:
+            ends = len(so_far) - len(so_far.rstrip(b"\n"))
+            opening = "\n" * max(0, len(self.play.between) - ends)
+        me, it = self.speakers
+        return opening + self.play.line(me, text, it)
+
+    def write(self, config: Callable[[], SampleConfig], *, sample: int = 0) -> None:
+        """Write on from here. ``config`` is asked anew for every token, so that a setting holds from the next one."""
+        begun, tokens, reason = time.monotonic(), 0, "length"
+        while True:
+            now = self._bounded(config())
+            if tokens >= now.max_tokens:
+                break
+            if self.stopping():
+                reason = "stopped"
+                break
+            self.node = self.story.draw(self.node, now, sample=sample)
+            tokens += 1
+            self.report(Grown(self._token(self.node)))
+            found = self.story.stopped(self.node, now)
+            if found is not None:
+                reason = found
+                break
+        self.report(Ended(reason, tokens, time.monotonic() - begun))
+
+    def _bounded(self, config: SampleConfig) -> SampleConfig:
+        """Settings under which a reply ends where a speech does."""
+        if self.play is not None:
+            return dataclasses.replace(config, until="text", stop=(*config.stop, self.play.between))
+        return dataclasses.replace(config, until="line")
+
+    def again(self, config: Callable[[], SampleConfig]) -> None:
+        """Another answer in the place of the last one, on a branch of its own."""
+        start = self._reply_start()
+        self.node = start
+        self.show()
+        tree = self.story.tree
+        samples = [tree.samples[child] for child in tree.children(start) if tree.by[child] == DRAWN]
+        self.write(config, sample=max(samples, default=-1) + 1)
+
+    def _reply_start(self) -> int:
+        """The node after which the model has written all that stands at the end."""
+        tree, node = self.story.tree, self.node
+        while node != ROOT and tree.by[node] != TYPED:
+            node = tree.parents[node]
+        return node
+
+    def take_back(self) -> str:
+        """Go back to before the person's last line; the line is returned."""
+        tree, end = self.story.tree, self._reply_start()
+        node = end
+        while node != ROOT and tree.by[node] == TYPED and (node == end or node not in self._said):
+            node = tree.parents[node]
+        text = self._said.get(end)
+        if text is None:
+            nodes = tree.path(end, node)
+            text = b"".join(map(self.story.data, nodes)).decode("utf-8", "replace").strip("\n")
+        self.node = node
+        self.show()
+        return text
+
+    def anew(self) -> None:
+        """An empty text; all that was written stays among the branches."""
+        self.node = ROOT
+        self.show()
+
+    # -- places
+
+    def go_to(self, node: int) -> None:
+        """Have the text end with this node."""
+        self.node = node
+        self.show()
+
+    def branch(self, node: int, token_id: int, config: Callable[[], SampleConfig]) -> None:
+        """Another token after a node, and on from there."""
+        self.node = self.story.choose(node, token_id)
+        self.show()
+        if self.story.stopped(self.node, self._bounded(config())) is None:
+            self.write(config)
+
+    def show(self) -> None:
+        """Report the whole text."""
+        self.report(Moved(self.tokens()))
+
+    def tokens(self) -> list[Token]:
+        """The text, a token each."""
+        tree = self.story.tree
+        nodes = tree.path(self.node, ROOT) if self.node != ROOT else []
+        texts = self.story.texts(self.node)
+        return [
+            Token(node, text, -tree.logprobs[node] / LN2, tree.by[node] == TYPED)
+            for node, text in zip(nodes, texts, strict=True)
+        ]
+
+    def _token(self, node: int) -> Token:
+        tree = self.story.tree
+        return Token(node, self.story.text(node), -tree.logprobs[node] / LN2, tree.by[node] == TYPED)
+
+    # -- looking
+
+    def look(self, index: int | None, node: int | None, config: SampleConfig) -> None:
+        """Report what stood to come before a node, or, with None, what stands to come after the text."""
+        story = self.story
+        if node is None:
+            found = story.distribution(self.node, config)
+            self.report(Looked(None, self._outlook(found, None, None)))
+            return
+        known = story.node(node)
+        assert known.parent is not None
+        found = story.distribution(known.parent, known.config or config)
+        self.report(Looked(index, self._outlook(found, known.id, known.logprob)))
+
+    def _outlook(self, found: Look, chosen: int | None, logprob: float | None) -> Outlook:
+        tokenizer = self.story.tokenizer
+        ids = found.likeliest(MOST).tolist()
+        if chosen is not None and chosen not in ids:
+            ids[-1] = chosen
+        candidates = [
+            Candidate(
+                i,
+                tokenizer.decode_bytes([i]).decode("utf-8", "replace"),
+                float(found.model_V[i]),
+                float(found.drawn_V[i]),
+            )
+            for i in ids
+        ]
+        return Outlook(
+            candidates=candidates,
+            entropy=found.entropy_bits,
+            entropy_after=found.drawn_entropy_bits,
+            cuts=[(f"{cut.field.replace('_', '-')} {cut.value:g}", cut.left) for cut in found.cuts],
+            vocab_size=len(found.model_V),
+            chosen=chosen,
+            rank=None if chosen is None else found.rank(chosen),
+            logprob=logprob,
+        )
+
+    def shape(self) -> None:
+        """Report all branches, forks only."""
+        tree = self.story.tree
+        here = set(tree.path(self.node))
+        # Leaves first: a node's number is above its parent's.
+        below: dict[int, list[Branch]] = {}
+        for start in sorted(self._stretches(), reverse=True):
+            nodes = self._stretches_of(start)
+            leaf = nodes[-1]
+            inner = sorted(below.pop(leaf, []), key=lambda branch: branch.start)
+            text = b"".join(map(self.story.data, nodes[:40])).decode("utf-8", "replace")
+            branch = Branch(start, leaf, text, len(nodes), start in here, inner)
+            below.setdefault(tree.parents[start], []).append(branch)
+        first = sorted(below.get(ROOT, []), key=lambda branch: branch.start)
+        self.report(Shape(Branch(ROOT, ROOT, "", 0, True, first) if first else None))
+
+    def _stretches(self) -> list[int]:
+        """Nodes with which a stretch begins: children of the root and of forks."""
+        tree = self.story.tree
+        starts = []
+        for node in range(len(tree)):
+            children = list(tree.children(node))
+            if node == ROOT or len(children) > 1:
+                starts += children
+        return starts
+
+    def _stretches_of(self, start: int) -> list[int]:
+        """The nodes of a stretch, to the next fork or leaf."""
+        tree, nodes = self.story.tree, [start]
+        while len(children := list(tree.children(nodes[-1]))) == 1:
+            nodes += children
+        return nodes
