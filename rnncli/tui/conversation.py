@@ -72,7 +72,7 @@ class Ended(NamedTuple):
 class Looked(NamedTuple):
     """What stood to come before a token of the text, or with None after its end."""
 
-    index: int | None
+    place: int | None
     outlook: Outlook
 
 
@@ -214,6 +214,11 @@ class Conversation:
         self.show()
         return text
 
+    def begin(self, text: str) -> None:
+        """Add a text to what is there."""
+        self.node = self.story.type(self.node, text)
+        self.show()
+
     def anew(self) -> None:
         """An empty text; all that was written stays among the branches."""
         self.node = ROOT
@@ -253,7 +258,7 @@ class Conversation:
 
     # -- looking
 
-    def look(self, index: int | None, node: int | None, config: SampleConfig) -> None:
+    def look(self, place: int | None, node: int | None, config: SampleConfig) -> None:
         """Report what stood to come before a node, or, with None, what stands to come after the text."""
         story = self.story
         if node is None:
@@ -263,7 +268,7 @@ class Conversation:
         known = story.node(node)
         assert known.parent is not None
         found = story.distribution(known.parent, known.config or config)
-        self.report(Looked(index, self._outlook(found, known.id, known.logprob)))
+        self.report(Looked(place, self._outlook(found, known.id, known.logprob)))
 
     def _outlook(self, found: Look, chosen: int | None, logprob: float | None) -> Outlook:
         tokenizer = self.story.tokenizer

@@ -1,0 +1,218 @@
+"""The app: one model's thread, one set of settings, the screens over both."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from itertools import groupby
+from typing import Any, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.color import Color
+from textual.screen import Screen
+
+from rnncli.config import SampleConfig
+from rnncli.errors import RnncliError
+from rnncli.inference.decoding import with_seed
+from rnncli.text.glyphs import one_line
+from rnncli.tui.chat import ChatScreen, Prompt
+from rnncli.tui.conversation import Conversation, Grown, Loaded
+from rnncli.tui.inside import Unit
+from rnncli.tui.performer import HERTZ, Failed, Performer
+from rnncli.tui.picker import ModelPicker, models_there_are
+from rnncli.tui.units import Units
+
+Config = Callable[[], SampleConfig]
+
+
+class ChatApp(App[None]):
+    """``rnncli chat``. ``opening``: text piped in, which the story begins with."""
+
+    TITLE = "rnncli chat"
+    CSS_PATH = "app.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "stop_or_copy", "stop", show=False, priority=True, id="app.stop"),
+        Binding("ctrl+o", "models", "models", id="app.models"),
+        Binding("f1", "help", "help", id="app.help"),
+        Binding("ctrl+q", "quit", "quit", priority=True, id="app.quit"),
+    ]
+    ENABLE_COMMAND_PALETTE = True
+
+    def __init__(self, model: str | None, config: SampleConfig, *, opening: str = "") -> None:
+        super().__init__()
+        self.config = with_seed(dataclasses.replace(config, count=1, beam=0))
+        self.model_name = ""
+        self.performer = Performer()
+        self.unit: Unit | None = None
+        self._units: Units | None = None
+        self._first, self._opening = model, opening
+        self._round = self.performer.round
+        self.talk = Conversation(self.performer.report, lambda: self.performer.stopping(self._round))
+        self._error: BaseException | None = None
+
+    def on_mount(self) -> None:
+        self.chat = ChatScreen()
+        self.push_screen(self.chat)
+        self.set_interval(1 / HERTZ, self._drain)
+        self.open_model(self._first)
+        if self._opening:
+            opening = self._opening
+            self.write(lambda talk, config: talk.begin(opening))
+
+    def on_unmount(self) -> None:
+        self.performer.close()
+
+    # -- the model's thread
+
+    def ask(self, job: Callable[[Conversation], None]) -> None:
+        """Have something looked up, unless the model is busy: then it is looked up when it has ended."""
+        if self.model_name and not self.performer.busy:
+            self.performer.submit(lambda: job(self.talk))
+
+    def write(self, job: Callable[[Conversation, Config], None]) -> None:
+        """Stop what the model does, and have it do this."""
+        self.performer.stop()
+        round_ = self.performer.round
+
+        def run() -> None:
+            self._round = round_
+            job(self.talk, lambda: self.config)
+
+        self.performer.submit(run)
+
+    def open_model(self, name: str | None) -> None:
+        """Go on with another model."""
+
+        def job(talk: Conversation, config: Config) -> None:
+            talk.open(name)
+            self._units = None
+
+        self.write(job)
+
+    def stop_writing(self) -> bool:
+        """Stop the model; False where it was idle."""
+        if not self.performer.busy:
+            return False
+        self.performer.stop()
+        return True
+
+    def take_back(self) -> None:
+        """Put the last line back into the prompt."""
+        self.write(lambda talk, config: self.performer.report(_TakenBack(talk.take_back())))
+
+    def look_inside(self, place: int | None) -> None:
+        """Bring the panel of hidden units up to date."""
+        unit = self.unit
+
+        def job(talk: Conversation) -> None:
+            units = self._units = self._units or Units(talk)
+            units.offer()
+            if unit is not None:
+                units.look(unit, place)
+
+        self.ask(job)
+
+    def tint_by(self, unit: Unit | None, place: int | None) -> None:
+        """Tint the text by a hidden unit, or no longer."""
+        self.unit = unit
+        if unit is None:
+            return
+        chosen = unit
+
+        def job(talk: Conversation) -> None:
+            units = self._units = self._units or Units(talk)
+            units.tint(chosen)
+            units.look(chosen, place)
+
+        self.ask(job)
+
+    def _drain(self) -> None:
+        reports = self.performer.drain()
+        for grown, group in groupby(reports, key=lambda report: isinstance(report, Grown)):
+            if grown:
+                self.chat.grow([report for report in group if isinstance(report, Grown)])
+            else:
+                for report in group:
+                    self._take(report)
+
+    def _take(self, report: Any) -> None:
+        match report:
+            case Failed(error):
+                self._failed(error)
+            case _TakenBack(text):
+                prompt = self.chat.query_one(Prompt)
+                prompt.text = text
+                prompt.move_cursor(prompt.document.end)
+                prompt.focus()
+            case _:
+                if isinstance(report, Loaded):
+                    self._loaded(report)
+                self.chat.take(report)
+
+    def _loaded(self, report: Loaded) -> None:
+        self.model_name = one_line(report.name)
+        self.unit = None
+        if self._first is None and report.name == "starter":
+            self.notify("This is the starter. Your own: rnncli train YOUR.txt", timeout=8)
+        if report.training:
+            self.notify(f"{self.model_name} is still being trained: this is its best so far.", timeout=8)
+
+    def _failed(self, error: BaseException) -> None:
+        message = error.message if isinstance(error, RnncliError) else f"{type(error).__name__}: {error}"
+        hint = getattr(error, "hint", None)
+        self.notify(one_line(message + (f" {hint}" if hint else "")), severity="error", timeout=12, markup=False)
+
+    # -- what shows
+
+    def theme_color(self, name: str) -> Color:
+        """A colour of the theme."""
+        return Color.parse(self.theme_variables[name])
+
+    def who(self) -> str:
+        """Who speaks with whom, where the model writes plays."""
+        speakers = self.talk.speakers
+        return "" if speakers is None else one_line(f"you are {speakers[0]}, it is {speakers[1]}")
+
+    # -- what you do
+
+    def action_stop_or_copy(self) -> None:
+        if self.stop_writing():
+            return
+        selected = self.screen.get_selected_text()
+        if selected:
+            self.copy_to_clipboard(selected)
+            self.notify("copied")
+        else:
+            self.notify("Ctrl-Q quits", timeout=2)
+
+    def action_help(self) -> None:
+        if self.screen.query("HelpPanel"):
+            self.action_hide_help_panel()
+        else:
+            self.action_show_help_panel()
+
+    def action_models(self) -> None:
+        def chosen(name: str | None) -> None:
+            if name is not None:
+                self.open_model(name)
+
+        self.push_screen(ModelPicker(models_there_are()), chosen)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        yield from super().get_system_commands(screen)
+        yield SystemCommand("Models", "Go on with another model", self.action_models)
+        if isinstance(screen, ChatScreen):
+            yield SystemCommand("Another answer", "Write the last answer again", screen.action_again)
+            yield SystemCommand("New", "An empty text; the branches stay", screen.action_anew)
+            for tab in ("next", "inside", "branches", "settings"):
+                yield SystemCommand(f"Panel: {tab}", f"Show {tab}", lambda tab=tab: screen.action_tab(tab))
+
+
+class _TakenBack:
+    """The person's last line, to be edited."""
+
+    __match_args__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
