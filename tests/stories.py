@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -34,7 +35,12 @@ def bits(state: State) -> bytes:
 @contextmanager
 def small_caches(recent: int = 3, spacing: int = 4, checkpoints: int = 4, chunk: int = 5) -> Iterator[None]:
     """So little is kept that nearly every state must be made again, and typed text is read in many calls."""
-    kept = {"RECENT_STATES": recent, "RECENT_PREDICTIONS": 2, "SPACING": spacing, "MOST_CHECKPOINTS": checkpoints}
+    kept: dict[str, Any] = {
+        "RECENT_STATES": recent,
+        "RECENT_PREDICTIONS": 2,
+        "SPACING": spacing,
+        "MOST_CHECKPOINTS": checkpoints,
+    }
     with (
         patch.multiple(rewinding, **kept),
         patch.object(tree, "CHUNK", chunk),

@@ -19,7 +19,7 @@ from rnncli.config import SampleConfig, Unit, from_dict, to_dict
 from rnncli.errors import ConfigError, StoryError
 from rnncli.inference.engine import Engine
 from rnncli.inference.story import LONGEST_TAKEN, Story
-from rnncli.inference.tree import BY, CHOSEN, DRAWN, HEALED, TYPED, Healing, Tree, check_drawable
+from rnncli.inference.tree import BY, CHOSEN, DRAWN, HEALED, MOST_SAMPLES, TYPED, Healing, Tree
 from rnncli.text.escapes import has_lone, without_lone
 from rnncli.text.files import write_bytes
 from rnncli.text.tokenizers.base import Tokenizer
@@ -173,10 +173,9 @@ class _Reader:
             config = from_dict(SampleConfig, values)
             if not all(isinstance(stop, str) and stop for stop in config.stop):
                 raise ConfigError("a stop text is none")
-            check_drawable(config, sample=0)
+            return self.tree.intern(config)
         except (ConfigError, RecursionError) as error:
             raise _damaged(f"settings {number}: {error}") from None
-        return self.tree.intern(config)
 
     def add(self, entry: Any) -> None:
         """The next node."""
@@ -196,7 +195,7 @@ class _Reader:
             self.tree.add(parent, token_id, by, logprob)
         else:
             setting = self._numbers[self._number(node, entry, "settings", len(self._numbers))]
-            sample = self._number(node, entry, "sample", 2**63)
+            sample = self._number(node, entry, "sample", MOST_SAMPLES)
             if by == DRAWN:
                 self.tree.add(parent, token_id, DRAWN, logprob, setting, sample)
             else:

@@ -32,7 +32,7 @@ from rnncli.inference.tree import (
     By,
     Healing,
     Tree,
-    check_drawable,
+    check_sample,
 )
 from rnncli.text.tokenizers.base import Tokenizer
 
@@ -279,7 +279,7 @@ class Story:
 
     def _setting(self, config: SampleConfig, sample: int) -> int:
         """The number of settings that can be drawn under."""
-        check_drawable(config, sample)
+        check_sample(sample)
         return self.tree.intern(config)
 
     def _written(self, node: int, size: int) -> bytes:

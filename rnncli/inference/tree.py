@@ -105,9 +105,11 @@ class Tree:
         return node
 
     def intern(self, config: SampleConfig) -> int:
-        """The number of a config, one for all that are equal."""
-        number = self._config_numbers.setdefault(config, len(self.configs))
-        if number == len(self.configs):
+        """The number of a config, one for all that are equal; a ConfigError where none can be drawn under it again."""
+        number = self._config_numbers.get(config)
+        if number is None:
+            _check_drawable(config)  # but once: it takes as long as many a step
+            number = self._config_numbers[config] = len(self.configs)
             self.configs.append(config)
         return number
 
@@ -159,18 +161,19 @@ class Tree:
 
     def is_step(self, node: int) -> bool:
         """Whether the token was read as one that was drawn alone."""
-        by = self.by[node]
-        if by == HEALED:
-            return self.bases[node] == self.parents[node] and self.healings[node].size == 1
-        return by in (DRAWN, CHOSEN)
+        alone = self.by[node] == HEALED and self.bases[node] == self.parents[node]
+        return alone or self.by[node] in (DRAWN, CHOSEN)
 
 
-def check_drawable(config: SampleConfig, sample: int) -> None:
-    """A ConfigError for what a token cannot be drawn under again."""
+def check_sample(sample: int) -> None:
+    """A ConfigError for what is no number of a sample."""
+    if not 0 <= sample < MOST_SAMPLES:
+        raise ConfigError(f"the number of a sample must be from 0 to {MOST_SAMPLES - 1}; got {sample}")
+
+
+def _check_drawable(config: SampleConfig) -> None:
     validate(config)
     if config.seed is None:
         raise ConfigError("a story needs a --seed, so that each token can be drawn again")
     if config.beam:
         raise ConfigError("a story is drawn a token at a time; --beam looks for whole texts", hint="Leave out --beam.")
-    if not 0 <= sample < MOST_SAMPLES:
-        raise ConfigError(f"the number of a sample must be from 0 to {MOST_SAMPLES - 1}; got {sample}")

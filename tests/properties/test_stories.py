@@ -157,9 +157,9 @@ class StoriesOfWords(Stories):
 
 
 TestStories = Stories.TestCase
-TestStories.settings = settings(max_examples=50, stateful_step_count=25, deadline=None)
+TestStories.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
 TestStoriesOfWords = StoriesOfWords.TestCase
-TestStoriesOfWords.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
+TestStoriesOfWords.settings = settings(max_examples=15, stateful_step_count=15, deadline=None)
 
 
 @pytest.mark.parametrize("kind", sorted(TOKENIZERS))
@@ -210,8 +210,8 @@ def onnx(tmp_path_factory: pytest.TempPathFactory) -> tuple[Engine, Tokenizer]:
 def test_a_networks_states_come_back_to_the_bit(onnx: tuple[Engine, Tokenizer], data: st.DataObject) -> None:
     engine, tokenizer = onnx
     with small_caches():
-        story, seen = Story(engine, tokenizer, "stream"), {}
-        node = 0
+        story, node = Story(engine, tokenizer, "stream"), 0
+        seen: dict[int, tuple[bytes, bytes]] = {}
         for _ in range(data.draw(st.integers(1, 12))):
             node = data.draw(st.integers(0, len(story) - 1)) if data.draw(st.booleans()) else node
             if data.draw(st.booleans()):
