@@ -15,6 +15,7 @@ ROOT = Group(
     "Turn a text file into a private language model: train it, sample it, score with it.",
     {
         "train": "rnncli.cli.train:train",
+        "chat": "rnncli.cli.chat:chat",
         "sample": "rnncli.cli.sample:sample",
         "score": "rnncli.cli.score:score",
         "compare": "rnncli.cli.compare:compare",

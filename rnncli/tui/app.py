@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
 from typing import Any, ClassVar
 
@@ -39,7 +39,9 @@ class ChatApp(App[None]):
     ]
     ENABLE_COMMAND_PALETTE = True
 
-    def __init__(self, model: str | None, config: SampleConfig, *, opening: str = "") -> None:
+    def __init__(
+        self, model: str | None, config: SampleConfig, *, opening: str = "", how: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__()
         self.config = with_seed(dataclasses.replace(config, count=1, beam=0))
         self.model_name = ""
@@ -48,7 +50,7 @@ class ChatApp(App[None]):
         self._units: Units | None = None
         self._first, self._opening = model, opening
         self._round = self.performer.round
-        self.talk = Conversation(self.performer.report, lambda: self.performer.stopping(self._round))
+        self.talk = Conversation(self.performer.report, lambda: self.performer.stopping(self._round), how)
         self._error: BaseException | None = None
 
     def on_mount(self) -> None:

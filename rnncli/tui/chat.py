@@ -85,7 +85,7 @@ The panel shows what the model expected there; choose another token with **Enter
         Binding("backspace", "rewind", "end the text here", show=False, id="chat.rewind"),
         Binding("escape", "leave", "stop, or back to the prompt", show=False, id="chat.leave"),
     ]
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (100, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - as Screen has it
 
     app: ChatApp
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rnncli.api import Model, load
 from rnncli.config import SampleConfig
@@ -85,8 +85,14 @@ class Shape(NamedTuple):
 class Conversation:
     """``report`` is called with each report; ``stopping`` asked between two tokens."""
 
-    def __init__(self, report: Callable[[object], None], stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        report: Callable[[object], None],
+        stopping: Callable[[], bool],
+        how: Mapping[str, Any] | None = None,
+    ) -> None:
         self.report, self.stopping = report, stopping
+        self.how = how or {}
         self.model: Model | None = None
         self.play: Play | None = None
         self.speakers: tuple[str, str] | None = None
@@ -106,7 +112,7 @@ class Conversation:
     def open(self, name: str | None) -> None:
         """Take a model; the text that is there goes on under it, as if it had been typed."""
         text = "" if self._story is None else self.story.path_data(self.node).decode("utf-8", "replace")
-        model = load(name)
+        model = load(name, **self.how)
         story = Story(model.sampler.engine, model.tokenizer, model.unit)
         node = story.type(ROOT, text)
         play = self._probe(story)

@@ -74,7 +74,7 @@ class Units:
 
     def tint(self, unit: Unit) -> None:
         """Report a unit after every token of the text."""
-        nodes, found = self._read()
+        _, found = self._read()
         values = found.hidden[:, unit.layer, unit.number].tolist()
         tokens = len(self.talk.story.path(self.talk.node)) - 1
         shown = ([0.0] * tokens + values)[-tokens:] if tokens else []
