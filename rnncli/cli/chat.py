@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -24,6 +25,13 @@ MOST_PIPED = 1 << 20
 def chat(
     name: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="A model's name or folder, as with -m.")] = None,
     model: ModelOption = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the last chat with this model.")] = False,
+    chat_file: Annotated[
+        Path | None, typer.Option("--chat", metavar="FILE", help="Go on with a chat that was saved as .json.")
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep/--no-keep", help="Keep the chat, for --resume ($XDG_STATE_HOME/rnncli/chats).")
+    ] = True,
     device: DeviceOption = "auto",
     engine: EngineOption = "auto",
     threads: ThreadsOption = None,
@@ -38,7 +46,9 @@ def chat(
     opening = _take_terminal()
     # A front of its own, beside this one: neither knows the other but by name.
     run = import_module("rnncli.tui").run_chat
-    run(name or model, config, opening=opening, device=device, engine=engine, threads=threads)
+    how = {"device": device, "engine": engine, "threads": threads}
+    resumed = resume or chat_file is not None
+    run(config, model=name or model, opening=opening, resume=resumed, chat=chat_file, keep=keep, how=how)
 
 
 def _take_terminal() -> str:

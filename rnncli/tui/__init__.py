@@ -8,9 +8,8 @@ if TYPE_CHECKING:
     from rnncli.config import SampleConfig
 
 
-def run_chat(model: str | None, config: SampleConfig, *, opening: str, **how: Any) -> None:
-    """Run the app until it is left. ``how``: device, engine and threads as ``api.load`` has them."""
-    from rnncli.tui.app import ChatApp
+def run_chat(config: SampleConfig, **start: Any) -> None:
+    """Run the app until it is left. ``start``: the fields of app.Start."""
+    from rnncli.tui.app import ChatApp, Start
 
-    app = ChatApp(model, config, opening=opening, how=how)
-    app.run()
+    ChatApp(config, Start(**start)).run()

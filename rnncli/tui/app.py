@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from itertools import groupby
-from typing import Any, ClassVar
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -20,77 +23,107 @@ from rnncli.tui.chat import ChatScreen, Prompt
 from rnncli.tui.conversation import Conversation, Grown, Loaded
 from rnncli.tui.inside import Unit
 from rnncli.tui.performer import HERTZ, Failed, Performer
-from rnncli.tui.picker import ModelPicker, models_there_are
+from rnncli.tui.picker import ModelPicker, SaveAs, models_there_are
 from rnncli.tui.units import Units
 
 Config = Callable[[], SampleConfig]
 
 
+class Start(NamedTuple):
+    """What the app begins with."""
+
+    model: str | None = None
+    opening: str = ""
+    """Text piped in."""
+    resume: bool = False
+    chat: Path | None = None
+    """The chat to go on with; without one the latest with this model."""
+    keep: bool = True
+    """Whether chats are written to the disk by themselves."""
+    how: Mapping[str, Any] = MappingProxyType({})
+    """Device, engine and threads as ``api.load`` has them."""
+
+
 class ChatApp(App[None]):
-    """``rnncli chat``. ``opening``: text piped in, which the story begins with."""
+    """``rnncli chat``."""
 
     TITLE = "rnncli chat"
     CSS_PATH = "app.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "stop_or_copy", "stop", show=False, priority=True, id="app.stop"),
         Binding("ctrl+o", "models", "models", id="app.models"),
+        Binding("ctrl+s", "save", "save", id="app.save"),
         Binding("f1", "help", "help", id="app.help"),
         Binding("ctrl+q", "quit", "quit", priority=True, id="app.quit"),
     ]
     ENABLE_COMMAND_PALETTE = True
 
-    def __init__(
-        self, model: str | None, config: SampleConfig, *, opening: str = "", how: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, config: SampleConfig, start: Start) -> None:
         super().__init__()
         self.config = with_seed(dataclasses.replace(config, count=1, beam=0))
         self.model_name = ""
         self.performer = Performer()
         self.unit: Unit | None = None
         self._units: Units | None = None
-        self._first, self._opening = model, opening
+        self._asked: dict[str, Callable[[Conversation], None]] = {}
+        self.start = start
         self._round = self.performer.round
-        self.talk = Conversation(self.performer.report, lambda: self.performer.stopping(self._round), how)
-        self._error: BaseException | None = None
+        self.talk = Conversation(self.performer.report, lambda: self.performer.stopping(self._round), start.how)
+        self.talk.keeps = start.keep
 
     def on_mount(self) -> None:
         self.chat = ChatScreen()
         self.push_screen(self.chat)
         self.set_interval(1 / HERTZ, self._drain)
-        self.open_model(self._first)
-        if self._opening:
-            opening = self._opening
-            self.write(lambda talk, config: talk.begin(opening))
+        self.open_model(self.start.model, self._begin)
 
     def on_unmount(self) -> None:
+        self.performer.stop()
+        self.performer.submit(self.talk.keep, always=True)
         self.performer.close()
 
     # -- the model's thread
 
-    def ask(self, job: Callable[[Conversation], None]) -> None:
-        """Have something looked up, unless the model is busy: then it is looked up when it has ended."""
-        if self.model_name and not self.performer.busy:
-            self.performer.submit(lambda: job(self.talk))
+    def ask(self, what: str, job: Callable[[Conversation], None]) -> None:
+        """Have something looked up when the model is idle; of several askings for the same the last one counts."""
+        self._asked[what] = job
+        self._answer()
 
-    def write(self, job: Callable[[Conversation, Config], None]) -> None:
-        """Stop what the model does, and have it do this."""
+    def _answer(self) -> None:
+        if not self.model_name or self.performer.busy:
+            return
+        for job in self._asked.values():
+            self.performer.submit(partial(job, self.talk))
+        self._asked.clear()
+
+    def write(self, job: Callable[[Conversation, Config], None], *, always: bool = False) -> None:
+        """Stop what the model does, and have it do this; ``always``: even if it is stopped before its turn."""
         self.performer.stop()
+        self._asked.clear()
         round_ = self.performer.round
 
         def run() -> None:
             self._round = round_
             job(self.talk, lambda: self.config)
 
-        self.performer.submit(run)
+        self.performer.submit(run, always=always)
 
-    def open_model(self, name: str | None) -> None:
-        """Go on with another model."""
+    def open_model(self, name: str | None, then: Callable[[Conversation], None] = lambda talk: None) -> None:
+        """Go on with another model, and then do something with it."""
 
         def job(talk: Conversation, config: Config) -> None:
             talk.open(name)
             self._units = None
+            then(talk)
 
-        self.write(job)
+        self.write(job, always=True)
+
+    def _begin(self, talk: Conversation) -> None:
+        """What the first model begins with: an earlier chat, text piped in."""
+        if self.start.resume:
+            talk.resume(self.start.chat)
+        if self.start.opening:
+            talk.begin(self.start.opening)
 
     def stop_writing(self) -> bool:
         """Stop the model; False where it was idle."""
@@ -113,7 +146,7 @@ class ChatApp(App[None]):
             if unit is not None:
                 units.look(unit, place)
 
-        self.ask(job)
+        self.ask("inside", job)
 
     def tint_by(self, unit: Unit | None, place: int | None) -> None:
         """Tint the text by a hidden unit, or no longer."""
@@ -127,10 +160,11 @@ class ChatApp(App[None]):
             units.tint(chosen)
             units.look(chosen, place)
 
-        self.ask(job)
+        self.ask("tint", job)
 
     def _drain(self) -> None:
         reports = self.performer.drain()
+        self._answer()
         for grown, group in groupby(reports, key=lambda report: isinstance(report, Grown)):
             if grown:
                 self.chat.grow([report for report in group if isinstance(report, Grown)])
@@ -142,6 +176,8 @@ class ChatApp(App[None]):
         match report:
             case Failed(error):
                 self._failed(error)
+            case _Told(text):
+                self.notify(one_line(text), markup=False)
             case _TakenBack(text):
                 prompt = self.chat.query_one(Prompt)
                 prompt.text = text
@@ -155,7 +191,7 @@ class ChatApp(App[None]):
     def _loaded(self, report: Loaded) -> None:
         self.model_name = one_line(report.name)
         self.unit = None
-        if self._first is None and report.name == "starter":
+        if self.start.model is None and report.name == "starter":
             self.notify("This is the starter. Your own: rnncli train YOUR.txt", timeout=8)
         if report.training:
             self.notify(f"{self.model_name} is still being trained: this is its best so far.", timeout=8)
@@ -201,8 +237,18 @@ class ChatApp(App[None]):
 
         self.push_screen(ModelPicker(models_there_are()), chosen)
 
+    def action_save(self) -> None:
+        def chosen(name: str | None) -> None:
+            if name:
+                path = Path(name).expanduser()
+                self.write(lambda talk, config: self.performer.report(_Told(talk.export(path))))
+
+        if self.model_name:
+            self.push_screen(SaveAs(f"{self.model_name}-chat.md"), chosen)
+
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         yield from super().get_system_commands(screen)
+        yield SystemCommand("Save", "Write the chat as .md, .txt or .json", self.action_save)
         yield SystemCommand("Models", "Go on with another model", self.action_models)
         if isinstance(screen, ChatScreen):
             yield SystemCommand("Another answer", "Write the last answer again", screen.action_again)
@@ -211,10 +257,13 @@ class ChatApp(App[None]):
                 yield SystemCommand(f"Panel: {tab}", f"Show {tab}", lambda tab=tab: screen.action_tab(tab))
 
 
-class _TakenBack:
+class _Told(NamedTuple):
+    """Something to say to the person."""
+
+    text: str
+
+
+class _TakenBack(NamedTuple):
     """The person's last line, to be edited."""
 
-    __match_args__ = ("text",)
-
-    def __init__(self, text: str) -> None:
-        self.text = text
+    text: str

@@ -156,6 +156,7 @@ The panel shows what the model expected there; choose another token with **Enter
         prompt = self.query_one(Prompt)
         prompt.placeholder = "type a line; Enter sends it" if report.play is None else "speak; Enter sends it"
         self.query_one(InsidePanel).set_sizes(report.layers, report.units)
+        self.query_one(SettingsPanel).show_speakers(report.speakers)
         self._status()
 
     def follow_up(self) -> None:
@@ -164,7 +165,7 @@ The panel shows what the model expected there; choose another token with **Enter
         if tab == "next":
             self.ask_about(self.view.cursor)
         elif tab == "branches":
-            self.app.ask(lambda talk: talk.shape())
+            self.app.ask("branches", lambda talk: talk.shape())
         elif tab == "inside":
             self.app.look_inside(self.view.cursor)
 
@@ -172,7 +173,7 @@ The panel shows what the model expected there; choose another token with **Enter
         """Ask for what stood to come at a place of the text."""
         node = None if place is None else self.tokens[place].node
         config = self.app.config
-        self.app.ask(lambda talk: talk.look(place, node, config))
+        self.app.ask("next", lambda talk: talk.look(place, node, config))
 
     # -- how it shows
 
@@ -284,6 +285,10 @@ The panel shows what the model expected there; choose another token with **Enter
 
     def on_settings_panel_changed(self, event: SettingsPanel.Changed) -> None:
         self.app.config = event.config
+
+    def on_settings_panel_named(self, event: SettingsPanel.Named) -> None:
+        self.app.talk.name_speakers(event.me, event.it)  # two names, replaced at once
+        self._status()
 
     def on_tabbed_content_tab_activated(self) -> None:
         self.follow_up()

@@ -14,6 +14,7 @@ from rnncli.api import Model, load
 from rnncli.config import SampleConfig
 from rnncli.inference.story import Story
 from rnncli.inference.tree import DRAWN, ROOT, TYPED
+from rnncli.tui import keeping
 from rnncli.tui.next_panel import MOST, Candidate, Outlook
 from rnncli.tui.side import Branch
 from rnncli.tui.speakers import Play, find_play
@@ -43,6 +44,7 @@ class Loaded(NamedTuple):
     name: str
     folder: Path
     play: Play | None
+    speakers: tuple[str, str] | None
     layers: int
     units: int
     training: bool
@@ -93,6 +95,9 @@ class Conversation:
     ) -> None:
         self.report, self.stopping = report, stopping
         self.how = how or {}
+        self.keeps = True
+        """Whether the chat is written to the disk as it grows."""
+        self.file: Path | None = None
         self.model: Model | None = None
         self.play: Play | None = None
         self.speakers: tuple[str, str] | None = None
@@ -118,13 +123,14 @@ class Conversation:
         play = self._probe(story)
         self.model, self._story, self.node, self.play = model, story, node, play
         self.speakers = None if play is None else (play.names[0], play.names[1])
-        self._said = {}
+        self._said, self.file = {}, None
         network = model.config["parts"][0]["model"]
         self.report(
             Loaded(
                 name=model.name,
                 folder=model.folder,
                 play=play,
+                speakers=self.speakers,
                 layers=network["layers"],
                 units=network["hidden_size"],
                 training=model.config.get("status") == "training",
@@ -183,6 +189,7 @@ class Conversation:
                 reason = found
                 break
         self.report(Ended(reason, tokens, time.monotonic() - begun))
+        self.keep()
 
     def _bounded(self, config: SampleConfig) -> SampleConfig:
         """Settings under which a reply ends where a speech does."""
@@ -229,6 +236,34 @@ class Conversation:
         """An empty text; all that was written stays among the branches."""
         self.node = ROOT
         self.show()
+
+    def name_speakers(self, me: str, it: str) -> None:
+        """Who the person is from now on, and who answers."""
+        self.speakers = (me, it)
+
+    # -- keeping
+
+    def keep(self) -> None:
+        """Write the chat to its file, if chats are kept and there is something in it."""
+        if not self.keeps or self.model is None or len(self.story) == 1:
+            return
+        if self.file is None:
+            self.file = keeping.new_file(self.model)
+        keeping.save(self.file, self.model, self.story)
+
+    def resume(self, path: Path | None) -> None:
+        """Go on with a chat that was kept: this one, or the latest with the model."""
+        assert self.model is not None
+        found = path or keeping.latest(self.model)
+        self._story = keeping.load(found, self.model)
+        self.file, self._said = found, {}
+        self.go_to(len(self.story) - 1)
+
+    def export(self, path: Path) -> str:
+        """Write the text to a file of the person's; what was done is returned."""
+        assert self.model is not None
+        keeping.export(path, self.model, self.story, self.node)
+        return f"saved as {path}"
 
     # -- places
 

@@ -27,7 +27,7 @@ class Performer:
     """
 
     def __init__(self) -> None:
-        self._jobs: queue.SimpleQueue[tuple[int, Callable[[], None]] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[int | None, Callable[[], None]] | None] = queue.SimpleQueue()
         self._reports: deque[Any] = deque()
         self._round = 0
         self._running = 0
@@ -35,11 +35,11 @@ class Performer:
         self._thread = threading.Thread(target=self._work, name="model", daemon=True)
         self._thread.start()
 
-    def submit(self, job: Callable[[], None]) -> None:
-        """Have a job done after those that wait."""
+    def submit(self, job: Callable[[], None], *, always: bool = False) -> None:
+        """Have a job done after those that wait; ``always``: a stop before its turn does not drop it."""
         with self._lock:
             self._running += 1
-        self._jobs.put((self._round, job))
+        self._jobs.put((None if always else self._round, job))
 
     def report(self, what: Any) -> None:
         """Called by a job: something to show."""
@@ -56,6 +56,11 @@ class Performer:
     def busy(self) -> bool:
         """Whether a job is under way or waits."""
         return self._running > 0
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there are reports to be drained."""
+        return bool(self._reports)
 
     def stop(self) -> None:
         """End the job under way as soon as it looks, and drop the others."""
@@ -84,7 +89,7 @@ class Performer:
         while (entry := self._jobs.get()) is not None:
             round_, job = entry
             try:
-                if round_ == self._round:
+                if round_ is None or round_ == self._round:
                     job()
             except BaseException as error:
                 self._reports.append(Failed(error))

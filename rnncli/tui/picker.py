@@ -7,9 +7,10 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import OptionList
+from textual.widgets import Input, Label, OptionList
 from textual.widgets.option_list import Option
 
 from rnncli import library
@@ -29,6 +30,24 @@ class ModelPicker(ModalScreen[str | None]):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option.id)
+
+
+class SaveAs(ModalScreen[str | None]):
+    """Asks for the name of a file."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "back", id="save.back")]
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.suggested = name
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Label("Save as (.md and .txt: the text; .json: with all branches)")
+            yield Input(self.suggested, id="file", select_on_focus=False)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.dismiss(event.value.strip() or None)
 
 
 def models_there_are() -> list[tuple[str, str]]:

@@ -99,6 +99,8 @@ class SettingsPanel(VerticalScroll):
     SettingsPanel Horizontal { height: 1; }
     SettingsPanel Label { width: 16; }
     SettingsPanel SettingInput { width: 1fr; }
+    SettingsPanel .speaker { display: none; }
+    SettingsPanel.-play .speaker { display: block; }
     SettingsPanel .setting--wrong { color: $error; height: auto; }
     SettingsPanel Select { margin-bottom: 1; }
     """
@@ -110,11 +112,28 @@ class SettingsPanel(VerticalScroll):
             super().__init__()
             self.config = config
 
+    class Named(Message):
+        """Other speakers."""
+
+        def __init__(self, me: str, it: str) -> None:
+            super().__init__()
+            self.me, self.it = me, it
+
     def __init__(self, config: SampleConfig, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.config = config
 
+    def show_speakers(self, speakers: tuple[str, str] | None) -> None:
+        """Let the person say who speaks, where the model writes plays."""
+        for name, value in zip(("me", "it"), speakers or ("", ""), strict=True):
+            self.query_one(f"#{name}", Input).value = value
+        self.set_class(speakers is not None, "-play")
+
     def compose(self) -> ComposeResult:
+        for name, label in (("me", "you are"), ("it", "it is")):
+            with Horizontal(classes="speaker"):
+                yield Label(label)
+                yield Input("", id=name, compact=True)
         choices = [(name, name) for name in PRESETS]
         yield Select(choices, prompt="a preset", id="preset", compact=True)
         for field in FIELDS:
@@ -130,7 +149,12 @@ class SettingsPanel(VerticalScroll):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
-        self._take()
+        if event.input.id in ("me", "it"):
+            me, it = (self.query_one(f"#{name}", Input).value.strip() for name in ("me", "it"))
+            if me and it:
+                self.post_message(self.Named(me, it))
+        else:
+            self._take()
 
     def on_select_changed(self, event: Select.Changed) -> None:
         event.stop()

@@ -57,7 +57,7 @@ class BranchPanel(Vertical):
         tree.clear()
         if root is None:
             return
-        todo = [(tree.root, root)]
+        todo = [(tree.root, one) for one in root.branches]
         while todo:
             above, branch = todo.pop(0)
             label = self._label(branch)

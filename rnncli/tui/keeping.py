@@ -1,0 +1,83 @@
+"""Chats on the disk: kept as they grow, found again, exported. No Textual here.
+
+They lie where programs keep what a person did (XDG's state folder), one JSON file each; see formats/story.py.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rnncli.errors import ConfigError, StoryError
+from rnncli.formats import story as files
+
+if TYPE_CHECKING:
+    from rnncli.api import Model
+    from rnncli.inference.story import Story
+
+MOST_KEPT = 200
+"""Chats: the oldest go."""
+
+
+def folder() -> Path:
+    """Where chats are kept."""
+    state = os.environ.get("XDG_STATE_HOME")
+    return (Path(state) if state else Path.home() / ".local" / "state") / "rnncli" / "chats"
+
+
+def new_file(model: Model) -> Path:
+    """A file for a new chat, named after its model and the time. It is not made yet."""
+    name = re.sub(r"[^\w.-]", "_", model.name)[:60] or "model"
+    stem = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    path, number = folder() / f"{stem}.json", 1
+    while path.exists():
+        number += 1
+        path = folder() / f"{stem}-{number}.json"
+    return path
+
+
+def author(model: Model) -> files.Author:
+    """Whose chat it is: it can be told on by the same weights alone."""
+    return files.Author(model.name, str(model.definition["model"]))
+
+
+def save(path: Path, model: Model, story: Story) -> None:
+    """Write a chat whole. Only its owner may read it."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    files.save(path, story, author(model))
+    if path.parent == folder():
+        for old in sorted(path.parent.glob("*.json"), key=lambda one: one.stat().st_mtime)[:-MOST_KEPT]:
+            old.unlink(missing_ok=True)
+
+
+def load(path: Path, model: Model) -> Story:
+    """A chat of this model. A StoryError where it is damaged or another's."""
+    return files.load(path, model.sampler.engine, model.tokenizer, model.unit, author(model))
+
+
+def latest(model: Model) -> Path:
+    """The chat with this model that was written to last. A StoryError where there is none."""
+    found = sorted(folder().glob("*.json"), key=lambda one: -one.stat().st_mtime)
+    for path in found:
+        try:
+            load(path, model)
+        except StoryError:
+            continue
+        return path
+    raise StoryError(f"there is no chat with {model.name} to go on with", hint=f"They are kept in {folder()}.")
+
+
+def export(path: Path, model: Model, story: Story, node: int) -> None:
+    """Write what the end of the name says: .json the whole chat, .md or .txt the text up to a node."""
+    suffix = path.suffix.lower()
+    if suffix == ".json":
+        files.save(path, story, author(model))
+    elif suffix == ".md":
+        path.write_text(files.markdown(story, node, author(model)), encoding="utf-8", errors="surrogateescape")
+    elif suffix == ".txt":
+        path.write_bytes(story.path_data(node))
+    else:
+        raise ConfigError(f"a chat is written as .json, .md or .txt; got {path.name}")

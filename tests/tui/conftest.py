@@ -1,0 +1,57 @@
+"""Small models and an app over them, without a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from rnncli.config import SampleConfig
+from rnncli.tui.app import ChatApp, Start
+
+NOTHING_KEPT = Start(keep=False)
+Walk = Callable[[ChatApp, Pilot[None]], Coroutine[Any, Any, None]]
+
+
+async def settle(app: ChatApp, pilot: Pilot[None], seconds: float = 20.0) -> None:
+    """Wait until the model is idle and all that it reported is on the screen."""
+    for _ in range(round(seconds / 0.02)):
+        await pilot.pause(0.02)
+        if not app.performer.busy and not app.performer.waiting:
+            await pilot.pause(0.06)
+            if not app.performer.busy and not app.performer.waiting:
+                return
+    raise AssertionError("the model is still busy")
+
+
+def screen_text(app: ChatApp) -> str:
+    """What stands on the screen."""
+    strips = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+
+
+def run_app(
+    model: Path, walk: Walk, *, size: tuple[int, int] = (120, 30), start: Start = NOTHING_KEPT, **settings: Any
+) -> ChatApp:
+    """An app over a model's folder, walked through by a pilot and left."""
+    start = start._replace(model=str(model))
+    app = ChatApp(SampleConfig(**{"seed": 1, "max_tokens": 30, **settings}), start)
+
+    async def run() -> None:
+        async with app.run_test(size=size) as pilot:
+            await settle(app, pilot)
+            await walk(app, pilot)
+
+    asyncio.run(run())
+    assert app.performer.wait(5)
+    return app
+
+
+@pytest.fixture(autouse=True)
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing moves by itself."""
+    monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
