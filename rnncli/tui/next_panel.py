@@ -113,7 +113,7 @@ class NextPanel(Vertical):
             self.post_message(self.Chosen(int(event.option.id)))
 
     def _row(self, rank: int, one: Candidate, highest: float, chosen: int | None) -> Content:
-        room = max(4, (self.size.width or 40) - 29)
+        room = max(4, (self.size.width or 40) - 33)
         mark = "▸" if one.id == chosen else " "
         text = named(one.text)[:9].ljust(9)
         row = Content.assemble(
