@@ -20,10 +20,11 @@ from rnncli.errors import RnncliError
 from rnncli.inference.decoding import with_seed
 from rnncli.text.glyphs import one_line
 from rnncli.tui.chat import ChatScreen, Prompt
-from rnncli.tui.conversation import Conversation, Grown, Loaded
+from rnncli.tui.conversation import Conversation
 from rnncli.tui.inside import Unit
 from rnncli.tui.performer import HERTZ, Failed, Performer
 from rnncli.tui.picker import ModelPicker, SaveAs, models_there_are
+from rnncli.tui.reports import Grown, Loaded
 from rnncli.tui.units import Units
 
 Config = Callable[[], SampleConfig]

@@ -14,9 +14,9 @@ from textual.screen import Screen
 from textual.widgets import Footer, Static, TextArea
 
 from rnncli.tui import tint
-from rnncli.tui.conversation import Ended, Grown, Loaded, Looked, Moved, Shape, Token
 from rnncli.tui.inside import InsidePanel
 from rnncli.tui.next_panel import NextPanel
+from rnncli.tui.reports import Ended, Grown, Loaded, Looked, Moved, Shape, Token
 from rnncli.tui.settings import SettingsPanel
 from rnncli.tui.side import BranchPanel, SidePanel
 from rnncli.tui.token_view import Shown, TokenView

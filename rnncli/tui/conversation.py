@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from rnncli.api import Model, load
 from rnncli.config import SampleConfig
 from rnncli.inference.story import Story
 from rnncli.inference.tree import DRAWN, ROOT, TYPED
 from rnncli.tui import keeping
+from rnncli.tui.branches import branches_of
 from rnncli.tui.next_panel import MOST, Candidate, Outlook
-from rnncli.tui.side import Branch
+from rnncli.tui.reports import Ended, Grown, Loaded, Looked, Moved, Shape, Token
 from rnncli.tui.speakers import Play, find_play
 
 if TYPE_CHECKING:
@@ -27,61 +28,6 @@ if TYPE_CHECKING:
 LN2 = 0.6931471805599453
 PROBE = 400
 """Tokens that a model writes unseen, to see whether it writes plays."""
-
-
-class Token(NamedTuple):
-    """A token of the text on the screen."""
-
-    node: int
-    text: str
-    bits: float
-    typed: bool
-
-
-class Loaded(NamedTuple):
-    """Another model is ready."""
-
-    name: str
-    folder: Path
-    play: Play | None
-    speakers: tuple[str, str] | None
-    layers: int
-    units: int
-    training: bool
-    """It was saved by a training that has not ended."""
-
-
-class Moved(NamedTuple):
-    """The text is another one now."""
-
-    tokens: Sequence[Token]
-
-
-class Grown(NamedTuple):
-    """A token more."""
-
-    token: Token
-
-
-class Ended(NamedTuple):
-    """The model has stopped writing. ``reason``: line, stop, length or stopped (by the person)."""
-
-    reason: str
-    tokens: int
-    seconds: float
-
-
-class Looked(NamedTuple):
-    """What stood to come before a token of the text, or with None after its end."""
-
-    place: int | None
-    outlook: Outlook
-
-
-class Shape(NamedTuple):
-    """All branches."""
-
-    root: Branch | None
 
 
 class Conversation:
@@ -338,33 +284,4 @@ class Conversation:
 
     def shape(self) -> None:
         """Report all branches, forks only."""
-        tree = self.story.tree
-        here = set(tree.path(self.node))
-        # Leaves first: a node's number is above its parent's.
-        below: dict[int, list[Branch]] = {}
-        for start in sorted(self._stretches(), reverse=True):
-            nodes = self._stretches_of(start)
-            leaf = nodes[-1]
-            inner = sorted(below.pop(leaf, []), key=lambda branch: branch.start)
-            text = b"".join(map(self.story.data, nodes[:40])).decode("utf-8", "replace")
-            branch = Branch(start, leaf, text, len(nodes), start in here, inner)
-            below.setdefault(tree.parents[start], []).append(branch)
-        first = sorted(below.get(ROOT, []), key=lambda branch: branch.start)
-        self.report(Shape(Branch(ROOT, ROOT, "", 0, True, first) if first else None))
-
-    def _stretches(self) -> list[int]:
-        """Nodes with which a stretch begins: children of the root and of forks."""
-        tree = self.story.tree
-        starts = []
-        for node in range(len(tree)):
-            children = list(tree.children(node))
-            if node == ROOT or len(children) > 1:
-                starts += children
-        return starts
-
-    def _stretches_of(self, start: int) -> list[int]:
-        """The nodes of a stretch, to the next fork or leaf."""
-        tree, nodes = self.story.tree, [start]
-        while len(children := list(tree.children(nodes[-1]))) == 1:
-            nodes += children
-        return nodes
+        self.report(Shape(branches_of(self.story, self.node)))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -13,21 +12,10 @@ from textual.message import Message
 from textual.widgets import TabbedContent, TabPane, Tree
 
 from rnncli.config import SampleConfig
+from rnncli.tui.branches import Branch
 from rnncli.tui.inside import InsidePanel
 from rnncli.tui.next_panel import NextPanel, named
 from rnncli.tui.settings import SettingsPanel
-
-
-class Branch(NamedTuple):
-    """A stretch of text without a fork. ``leaf``: the node to go on from; ``start``: its first one."""
-
-    start: int
-    leaf: int
-    text: str
-    tokens: int
-    here: bool
-    """Whether the text on the screen goes through it."""
-    branches: Sequence[Branch]
 
 
 class BranchPanel(Vertical):

@@ -16,7 +16,7 @@ def test_commands(here: Call) -> None:
     assert (code, err) == (0, "")
     listed = out[out.index("Commands:") :].split("\n")
     assert [line.split()[0] for line in listed[1:] if line.strip()] == [
-        "train", "sample", "score", "compare", "export", "models", "corpora",
+        "train", "chat", "sample", "score", "compare", "export", "models", "corpora",
     ]  # fmt: skip
 
 
@@ -62,7 +62,7 @@ def test_sample_has_the_table_with_its_defaults(here: Call) -> None:
 
 
 def test_nothing_is_shown_that_does_not_exist(here: Call) -> None:
-    shown = "".join(here(command, "--help").out for command in ("train", "sample", "score"))
+    shown = "".join(here(command, "--help").out for command in ("train", "chat", "sample", "score"))
     assert not [option for option in LATER if option in shown]
     assert here("chat").code == 2
 
