@@ -85,7 +85,7 @@ def test_help_and_version_import_nothing(tmp_path: Path, arguments: list[str]) -
 )
 def test_a_command_leaves_the_others_alone(tmp_path: Path, arguments: list[str], command: str | None) -> None:
     _, modules = modules_after(CALL.format(arguments=arguments), tmp_path, NARROW)
-    all_commands = {f"rnncli.cli.{name}" for name in ("train", "sample", "score", "models", "corpora")}
+    all_commands = {f"rnncli.cli.{name}" for name in ("train", "chat", "sample", "score", "models", "corpora")}
     assert modules & all_commands == ({f"rnncli.cli.{command}"} if command else set())
     assert not modules & {"rnncli.api", "rnncli.config", "rnncli.records"}
 
