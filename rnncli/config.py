@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import UnionType
@@ -274,3 +275,10 @@ def _fits(value: object, hint: Any) -> bool:
     if isinstance(value, bool):
         return hint is bool
     return isinstance(value, int | float if hint is float else get_origin(hint) or hint)
+
+
+def with_seed(config: SampleConfig) -> SampleConfig:
+    """The same with a seed: a new one, where none was asked for."""
+    if config.seed is not None:
+        return config
+    return dataclasses.replace(config, seed=int.from_bytes(os.urandom(4), "little"))

@@ -6,9 +6,7 @@ out has -inf, the others keep their differences, and the likeliest one stays.
 
 from __future__ import annotations
 
-import dataclasses
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -171,13 +169,6 @@ def _greedy(weights: Weights) -> Weights:
     certain = np.full_like(weights, -np.inf)
     np.put_along_axis(certain, weights.argmax(axis=-1)[..., None], 0.0, axis=-1)
     return certain
-
-
-def with_seed(config: SampleConfig) -> SampleConfig:
-    """The same with a seed: a new one, where none was asked for."""
-    if config.seed is not None:
-        return config
-    return dataclasses.replace(config, seed=int.from_bytes(os.urandom(4), "little"))
 
 
 ROUNDS = 10

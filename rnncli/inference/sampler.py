@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnncli.config import SampleConfig, Unit
+from rnncli.config import SampleConfig, Unit, with_seed
 from rnncli.errors import ConfigError
 from rnncli.inference.beam import beam_search
-from rnncli.inference.decoding import REPEAT_WINDOW, draw_tokens, uniform, with_seed
+from rnncli.inference.decoding import REPEAT_WINDOW, draw_tokens, uniform
 from rnncli.inference.emission import Emission, stops_of
 from rnncli.inference.engine import Engine, Floats, State, select, stack
 from rnncli.inference.healing import Covers, Pieces, find_covers, take_back, unsampled

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from functools import cached_property, partial
 from itertools import groupby
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.color import Color
 from textual.screen import Screen
 
-from rnncli.config import SampleConfig
+from rnncli.config import SampleConfig, with_seed
 from rnncli.errors import RnncliError
-from rnncli.inference.decoding import with_seed
 from rnncli.text.glyphs import one_line
 from rnncli.tui.chat import ChatScreen, Prompt
-from rnncli.tui.conversation import Conversation
 from rnncli.tui.inside import Unit
 from rnncli.tui.performer import HERTZ, Failed, Performer
 from rnncli.tui.picker import ModelPicker, SaveAs, models_there_are
 from rnncli.tui.reports import Grown, Loaded
-from rnncli.tui.units import Units
+
+if TYPE_CHECKING:
+    from rnncli.tui.conversation import Conversation
+    from rnncli.tui.units import Units
 
 Config = Callable[[], SampleConfig]
 
@@ -69,21 +70,37 @@ class ChatApp(App[None]):
         self._asked: dict[str, Callable[[Conversation], None]] = {}
         self.start = start
         self._round = self.performer.round
-        self.talk = Conversation(self.performer.report, lambda: self.performer.stopping(self._round), start.how)
-        self.talk.keeps = start.keep
+        self.speakers: tuple[str, str] | None = None
 
     def on_mount(self) -> None:
         self.chat = ChatScreen()
         self.push_screen(self.chat)
         self.set_interval(1 / HERTZ, self._drain)
-        self.open_model(self.start.model, self._begin)
+        # The screen first: what opens a model imports numpy and more, and would keep the interpreter from drawing.
+        self.call_after_refresh(self.open_model, self.start.model, self._begin)
 
     def on_unmount(self) -> None:
         self.performer.stop()
-        self.performer.submit(self.talk.keep, always=True)
+        if self.model_name:
+            self.performer.submit(self.talk.keep, always=True)
         self.performer.close()
 
     # -- the model's thread
+
+    @cached_property
+    def talk(self) -> Conversation:
+        """The conversation; first asked for in the model's thread, since it imports what a model needs."""
+        from rnncli.tui.conversation import Conversation
+
+        how, keep = self.start.how, self.start.keep
+        return Conversation(self.performer.report, lambda: self.performer.stopping(self._round), how, keeps=keep)
+
+    def _look_inside(self) -> Units:
+        from rnncli.tui.units import Units
+
+        if self._units is None:
+            self._units = Units(self.talk)
+        return self._units
 
     def ask(self, what: str, job: Callable[[Conversation], None]) -> None:
         """Have something looked up when the model is idle; of several askings for the same the last one counts."""
@@ -142,7 +159,7 @@ class ChatApp(App[None]):
         unit = self.unit
 
         def job(talk: Conversation) -> None:
-            units = self._units = self._units or Units(talk)
+            units = self._look_inside()
             units.offer()
             if unit is not None:
                 units.look(unit, place)
@@ -157,7 +174,7 @@ class ChatApp(App[None]):
         chosen = unit
 
         def job(talk: Conversation) -> None:
-            units = self._units = self._units or Units(talk)
+            units = self._look_inside()
             units.tint(chosen)
             units.look(chosen, place)
 
@@ -191,7 +208,7 @@ class ChatApp(App[None]):
 
     def _loaded(self, report: Loaded) -> None:
         self.model_name = one_line(report.name)
-        self.unit = None
+        self.unit, self.speakers = None, report.speakers
         if self.start.model is None and report.name == "starter":
             self.notify("This is the starter. Your own: rnncli train YOUR.txt", timeout=8)
         if report.training:
@@ -210,8 +227,11 @@ class ChatApp(App[None]):
 
     def who(self) -> str:
         """Who speaks with whom, where the model writes plays."""
-        speakers = self.talk.speakers
-        return "" if speakers is None else one_line(f"you are {speakers[0]}, it is {speakers[1]}")
+        return "" if self.speakers is None else one_line(f"you are {self.speakers[0]}, it is {self.speakers[1]}")
+
+    def name_speakers(self, me: str, it: str) -> None:
+        """Who speaks with whom from the next line on."""
+        self.speakers = self.talk.speakers = (me, it)
 
     # -- what you do
 

@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
-
 from rnncli.inference.story import Story
 from rnncli.inference.tree import ROOT
+from rnncli.tui.reports import Branch
 
 MOST_READ = 40
 """Tokens of a stretch whose text is shown."""
-
-
-class Branch(NamedTuple):
-    """A stretch of text without a fork. ``leaf``: the node to go on from; ``start``: its first one."""
-
-    start: int
-    leaf: int
-    text: str
-    tokens: int
-    here: bool
-    """Whether the text on the screen goes through it."""
-    branches: Sequence[Branch]
 
 
 def branches_of(story: Story, node: int) -> Branch | None:

@@ -16,11 +16,10 @@ from textual.widgets import Footer, Static, TextArea
 from rnncli.tui import tint
 from rnncli.tui.inside import InsidePanel
 from rnncli.tui.next_panel import NextPanel
-from rnncli.tui.reports import Ended, Grown, Loaded, Looked, Moved, Shape, Token
+from rnncli.tui.reports import Ended, Grown, Loaded, Looked, Moved, Offered, Shape, Token, UnitShown, UnitValues
 from rnncli.tui.settings import SettingsPanel
 from rnncli.tui.side import BranchPanel, SidePanel
 from rnncli.tui.token_view import Shown, TokenView
-from rnncli.tui.units import Offered, UnitShown, UnitValues
 
 if TYPE_CHECKING:
     from rnncli.tui.app import ChatApp
@@ -287,7 +286,7 @@ The panel shows what the model expected there; choose another token with **Enter
         self.app.config = event.config
 
     def on_settings_panel_named(self, event: SettingsPanel.Named) -> None:
-        self.app.talk.name_speakers(event.me, event.it)  # two names, replaced at once
+        self.app.name_speakers(event.me, event.it)
         self._status()
 
     def on_tabbed_content_tab_activated(self) -> None:

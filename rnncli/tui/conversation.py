@@ -38,10 +38,12 @@ class Conversation:
         report: Callable[[object], None],
         stopping: Callable[[], bool],
         how: Mapping[str, Any] | None = None,
+        *,
+        keeps: bool = False,
     ) -> None:
         self.report, self.stopping = report, stopping
         self.how = how or {}
-        self.keeps = True
+        self.keeps = keeps
         """Whether the chat is written to the disk as it grows."""
         self.file: Path | None = None
         self.model: Model | None = None
@@ -182,10 +184,6 @@ class Conversation:
         """An empty text; all that was written stays among the branches."""
         self.node = ROOT
         self.show()
-
-    def name_speakers(self, me: str, it: str) -> None:
-        """Who the person is from now on, and who answers."""
-        self.speakers = (me, it)
 
     # -- keeping
 

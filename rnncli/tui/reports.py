@@ -1,4 +1,4 @@
-"""What the model's thread tells the screen. No Textual here."""
+"""What the model's thread tells the screen. No Textual here, and no numpy: the screen is there before the model is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rnncli.tui.branches import Branch
+    from rnncli.tui.inside import Offer, UnitLook
     from rnncli.tui.next_panel import Outlook
     from rnncli.tui.speakers import Play
 
@@ -62,7 +62,38 @@ class Looked(NamedTuple):
     outlook: Outlook
 
 
+class Branch(NamedTuple):
+    """A stretch of text without a fork. ``leaf``: the node to go on from; ``start``: its first one."""
+
+    start: int
+    leaf: int
+    text: str
+    tokens: int
+    here: bool
+    """Whether the text on the screen goes through it."""
+    branches: Sequence[Branch]
+
+
 class Shape(NamedTuple):
     """All branches."""
 
     root: Branch | None
+
+
+class Offered(NamedTuple):
+    """Units that follow something in the text."""
+
+    offers: Sequence[Offer]
+
+
+class UnitValues(NamedTuple):
+    """A unit after each token, and the largest size among them."""
+
+    values: Sequence[float]
+    reach: float
+
+
+class UnitShown(NamedTuple):
+    """A unit and its gates after one token."""
+
+    look: UnitLook | None

@@ -12,9 +12,9 @@ from textual.message import Message
 from textual.widgets import TabbedContent, TabPane, Tree
 
 from rnncli.config import SampleConfig
-from rnncli.tui.branches import Branch
 from rnncli.tui.inside import InsidePanel
 from rnncli.tui.next_panel import NextPanel, named
+from rnncli.tui.reports import Branch
 from rnncli.tui.settings import SettingsPanel
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from rnncli.inference.features import correlated, features
 from rnncli.inference.inspect import Activations, Inspector
 from rnncli.store import open_folder
 from rnncli.tui.inside import Offer, Unit, UnitLook
+from rnncli.tui.reports import Offered, UnitShown, UnitValues
 
 if TYPE_CHECKING:
     from rnncli.tui.conversation import Conversation
@@ -19,25 +19,6 @@ MOST_READ = 4000
 """Tokens at the end of a text that are looked at: more would keep the model's thread for seconds."""
 FEWEST = 30
 WEAKEST = 0.3
-
-
-class Offered(NamedTuple):
-    """Units that follow something in the text."""
-
-    offers: Sequence[Offer]
-
-
-class UnitValues(NamedTuple):
-    """A unit after each token, and the largest size among them."""
-
-    values: Sequence[float]
-    reach: float
-
-
-class UnitShown(NamedTuple):
-    """A unit and its gates after one token."""
-
-    look: UnitLook | None
 
 
 class Units:
