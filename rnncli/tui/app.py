@@ -25,6 +25,7 @@ from rnncli.tui.inside import Unit
 from rnncli.tui.performer import HERTZ, Failed, Performer
 from rnncli.tui.picker import ModelPicker, SaveAs, models_there_are
 from rnncli.tui.reports import Grown, Loaded
+from rnncli.tui.scores import ScoresScreen
 from rnncli.tui.units import Units
 
 Config = Callable[[], SampleConfig]
@@ -55,6 +56,8 @@ class ChatApp(App[None]):
         Binding("ctrl+o", "models", "models", id="app.models"),
         Binding("ctrl+s", "save", "save", id="app.save"),
         Binding("f1", "help", "help", id="app.help"),
+        Binding("f2", "show('chat')", "chat", id="app.chat"),
+        Binding("f4", "show('scores')", "scores", id="app.scores"),
         Binding("ctrl+q", "quit", "quit", priority=True, id="app.quit"),
     ]
     ENABLE_COMMAND_PALETTE = True
@@ -73,8 +76,10 @@ class ChatApp(App[None]):
         self.talk.keeps = start.keep
 
     def on_mount(self) -> None:
-        self.chat = ChatScreen()
-        self.push_screen(self.chat)
+        self.chat, self.scores = ChatScreen(), ScoresScreen()
+        self.install_screen(self.chat, "chat")
+        self.install_screen(self.scores, "scores")
+        self.push_screen("chat")
         self.set_interval(1 / HERTZ, self._drain)
         self.open_model(self.start.model, self._begin)
 
@@ -179,6 +184,9 @@ class ChatApp(App[None]):
                 self._failed(error)
             case _Told(text):
                 self.notify(one_line(text), markup=False)
+            case _Copied(text):
+                self.scores.begin(text)
+                self.action_show("scores")
             case _TakenBack(text):
                 prompt = self.chat.query_one(Prompt)
                 prompt.text = text
@@ -188,12 +196,15 @@ class ChatApp(App[None]):
                 if isinstance(report, Loaded):
                     self._loaded(report)
                 self.chat.take(report)
+                self.scores.take(report)
 
     def _loaded(self, report: Loaded) -> None:
         self.model_name = one_line(report.name)
         self.unit = None
         if self.start.model is None and report.name == "starter":
             self.notify("This is the starter. Your own: rnncli train YOUR.txt", timeout=8)
+        if report.silent:
+            self.notify(report.silent, timeout=12, markup=False)
         if report.training:
             self.notify(f"{self.model_name} is still being trained: this is its best so far.", timeout=8)
 
@@ -218,12 +229,20 @@ class ChatApp(App[None]):
     def action_stop_or_copy(self) -> None:
         if self.stop_writing():
             return
-        selected = self.screen.get_selected_text()
+        selected = self.screen.get_selected_text() or getattr(self.focused, "selected_text", "")
         if selected:
             self.copy_to_clipboard(selected)
             self.notify("copied")
         else:
             self.notify("Ctrl-Q quits", timeout=2)
+
+    def action_show(self, name: str) -> None:
+        """Go to one of the screens."""
+        self.switch_screen(name)
+
+    def action_score_text(self) -> None:
+        """Look at the scores of what was written in the chat."""
+        self.ask("copy", lambda talk: self.performer.report(_Copied(talk.text)))
 
     def action_help(self) -> None:
         if self.screen.query("HelpPanel"):
@@ -251,7 +270,12 @@ class ChatApp(App[None]):
         yield from super().get_system_commands(screen)
         yield SystemCommand("Save", "Write the chat as .md, .txt or .json", self.action_save)
         yield SystemCommand("Models", "Go on with another model", self.action_models)
+        yield SystemCommand("Chat", "Write in turns", lambda: self.action_show("chat"))
+        yield SystemCommand("Scores", "How unexpected a text of yours is", lambda: self.action_show("scores"))
+        if isinstance(screen, ScoresScreen):
+            yield from screen.commands()
         if isinstance(screen, ChatScreen):
+            yield SystemCommand("Scores of this text", "Look at this text's scores", self.action_score_text)
             yield SystemCommand("Another answer", "Write the last answer again", screen.action_again)
             yield SystemCommand("New", "An empty text; the branches stay", screen.action_anew)
             for tab in ("next", "inside", "branches", "settings"):
@@ -260,6 +284,12 @@ class ChatApp(App[None]):
 
 class _Told(NamedTuple):
     """Something to say to the person."""
+
+    text: str
+
+
+class _Copied(NamedTuple):
+    """The chat's text, to be looked at."""
 
     text: str
 

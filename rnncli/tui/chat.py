@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Footer, Static, TextArea
 
+from rnncli.text.glyphs import one_line
 from rnncli.tui import tint
 from rnncli.tui.inside import InsidePanel
 from rnncli.tui.next_panel import NextPanel
@@ -70,6 +71,8 @@ Type a line and press **Enter**: the model answers. **Esc** or **Ctrl-C** stops 
 Press **Tab** (or **up** in an empty line) to walk through the text: arrows move by tokens, **n** to the next surprise.
 The panel shows what the model expected there; choose another token with **Enter** and the text branches.
 **Backspace** on a token ends the text there. Nothing is lost: all branches are under *Branches*.
+
+**Ctrl-F** takes the text to **F4**, where the scores of any text are.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r", "again", "another answer", id="chat.again"),
@@ -77,6 +80,7 @@ The panel shows what the model expected there; choose another token with **Enter
         Binding("ctrl+l", "take_back", "edit last line", id="chat.take_back"),
         Binding("ctrl+n", "anew", "new", id="chat.new"),
         Binding("ctrl+t", "tint", "tint", id="chat.tint"),
+        Binding("ctrl+f", "app.score_text", "scores of this", show=False, id="chat.scores"),
         Binding("f6", "side", "panel", id="chat.side"),
         Binding("f7", "tab('next')", "next token", show=False, id="chat.next"),
         Binding("f8", "tab('inside')", "look inside", show=False, id="chat.inside"),
@@ -155,6 +159,7 @@ The panel shows what the model expected there; choose another token with **Enter
     def _loaded(self, report: Loaded) -> None:
         prompt = self.query_one(Prompt)
         prompt.placeholder = "type a line; Enter sends it" if report.play is None else "speak; Enter sends it"
+        prompt.placeholder = one_line(report.silent) or prompt.placeholder
         self.query_one(InsidePanel).set_sizes(report.layers, report.units)
         self.query_one(SettingsPanel).show_speakers(report.speakers)
         self._status()

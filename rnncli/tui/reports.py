@@ -33,6 +33,8 @@ class Loaded(NamedTuple):
     units: int
     training: bool
     """It was saved by a training that has not ended."""
+    silent: str = ""
+    """Why it does not write, if it does not."""
 
 
 class Moved(NamedTuple):
