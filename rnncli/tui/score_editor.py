@@ -112,6 +112,8 @@ class ScoreEditor(TextArea):
         super().notify_style_update()
 
     def render_line(self, y: int) -> Strip:
+        if self.content_size.width < 1:  # no placeholder can be wrapped to that
+            return Strip.blank(self.size.width)
         place = self.wrapped_document.offset_to_location(Offset(0, y + self.scroll_offset.y))
         self._column = place[1]
         return super().render_line(y)

@@ -141,7 +141,9 @@ class LineScores:
     def _pieces(self, asked: Asked) -> Iterator[list[int]]:
         """Rows in pieces that take about as long as one another; one at least, even of nothing."""
         seen = range(min(asked.first, len(asked.lines)), min(asked.first + SEEN, len(asked.lines)))
-        others = (row for row in range(len(asked.lines)) if row not in seen)
+        others = [row for row in range(len(asked.lines)) if row not in seen]
+        # What shows comes by itself, where more than it is new.
+        alone = seen[-1] if seen and any(asked.lines[row] not in self.known for row in others) else None
         size, chars = FIRST_PIECE, 0
         piece: list[int] = []
         for row in (*seen, *others):
@@ -150,7 +152,7 @@ class LineScores:
             piece.append(row)
             text = asked.lines[row]
             chars += 0 if text in self.known else len(text) + 1
-            if chars >= size:
+            if chars >= size or (chars and row == alone):
                 yield piece
                 piece, chars, size = [], 0, min(2 * size, LARGEST_PIECE)
         if piece or not asked.lines:
@@ -199,7 +201,7 @@ class LineScores:
 
     def _plain(self, model: Model) -> Score:
         engine = Interruptible(model.engine, lambda: self._stopping())
-        scorer = Scorer(engine, model.tokenizer, _direction(model))
+        scorer = Scorer(engine, model.tokenizer, direction_of(model))
 
         def score(texts: Sequence[str]) -> list[TextScore]:
             lines = (Line(text, None, number) for number, text in enumerate(texts, start=1))
@@ -211,8 +213,9 @@ class LineScores:
         if temperature == 1:
             return self._plain(model)
         engine = Interruptible(model.engine, lambda: self._stopping())
-        return TemperedScorer(engine, model.tokenizer, temperature, _direction(model)).score
+        return TemperedScorer(engine, model.tokenizer, temperature, direction_of(model)).score
 
 
-def _direction(model: Model) -> Direction:
+def direction_of(model: Model) -> Direction:
+    """The way in which a model's lines are read, of those that one engine can."""
     return "backward" if model.direction == "backward" else "forward"
