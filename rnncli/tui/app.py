@@ -53,11 +53,11 @@ class ChatApp(App[None]):
     CSS_PATH = "app.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "stop_or_copy", "stop", show=False, priority=True, id="app.stop"),
+        Binding("f2", "show('chat')", "chat", id="app.chat"),
+        Binding("f4", "show('scores')", "scores", id="app.scores"),
         Binding("ctrl+o", "models", "models", id="app.models"),
         Binding("ctrl+s", "save", "save", id="app.save"),
         Binding("f1", "help", "help", id="app.help"),
-        Binding("f2", "show('chat')", "chat", id="app.chat"),
-        Binding("f4", "show('scores')", "scores", id="app.scores"),
         Binding("ctrl+q", "quit", "quit", priority=True, id="app.quit"),
     ]
     ENABLE_COMMAND_PALETTE = True

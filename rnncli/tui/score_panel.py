@@ -113,7 +113,7 @@ class ScorePanel(Vertical):
 
 
 def token_lines(look: LineLook | None, column: int, names: Sequence[str]) -> list[str]:
-    """The cursor's token in words, a line for each model."""
+    """The cursor's token in words, for each model."""
     if look is None:
         return [""]
     found = []
@@ -121,8 +121,8 @@ def token_lines(look: LineLook | None, column: int, names: Sequence[str]) -> lis
         tokens = tokens_at(score, column)
         end = bool(tokens) and tokens[0].start == tokens[0].end
         text = "line's end" if end else clipped("".join(named(token.token) for token in tokens), 12)
-        label = f"{clipped(name)}: " if len(names) > 1 else ""
-        found.append(f"{label}{text}  {described(tokens)}" if tokens else f"{label}no token")
+        label, between = (f"{clipped(name)}: ", "\n  ") if len(names) > 1 else ("", "  ")
+        found.append(f"{label}{text}{between}{described(tokens)}" if tokens else f"{label}no token")
     return found
 
 

@@ -16,7 +16,7 @@ from textual.widgets import Footer, Static, TextArea
 from rnncli.text.glyphs import one_line
 from rnncli.tui import tint
 from rnncli.tui.conversation import Conversation
-from rnncli.tui.figures import LineLook, Whole
+from rnncli.tui.figures import LineLook, Whole, clipped
 from rnncli.tui.picker import ModelPicker, models_there_are
 from rnncli.tui.reports import Loaded
 from rnncli.tui.score_editor import ScoreEditor
@@ -45,11 +45,11 @@ Type or paste a text: each token is tinted by its surprisal in bits. Each line i
 **Ctrl-R** compares with another model, **F5** two temperatures of this one. **F6** shows or hides the panel.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+g", "worst", "least expected", id="scores.worst"),
+        Binding("ctrl+g", "worst", "surprise", id="scores.worst"),
         Binding("ctrl+n", "next", "next", id="scores.next"),
         Binding("ctrl+r", "compare", "compare", id="scores.compare"),
-        Binding("f5", "temperatures", "temperatures", id="scores.temperatures"),
-        Binding("ctrl+t", "tint", "tint", id="scores.tint"),
+        Binding("f5", "temperatures", "temperatures", show=False, id="scores.temperatures"),
+        Binding("ctrl+t", "tint", "tint", show=False, id="scores.tint"),
         Binding("f6", "side", "panel", id="scores.side"),
         Binding("f7", "list", "words", id="scores.list"),
         Binding("escape", "leave", "stop, or back to the text", show=False, id="scores.leave"),
@@ -76,8 +76,8 @@ Type or paste a text: each token is tinted by its surprisal in bits. Each line i
         with Horizontal(id="body"):
             with Vertical(id="text-column"):
                 yield ScoreEditor(self._text, id="editor")
-                yield Static("", id="legend")
             yield ScorePanel(id="score-panel")
+        yield Static("", id="legend")
         yield Static("", id="status", markup=False)
         yield Footer()
 
@@ -173,8 +173,13 @@ Type or paste a text: each token is tinted by its surprisal in bits. Each line i
             look = None  # no line to the model
         self.panel.show_figures(self.whole, row, look)
         self.panel.show_token(look, column)
-        parts = [self._note or " against ".join(self.names), self._progress(), *token_lines(look, column, self.names)]
-        self.query_one("#status", Static).update(Content(" · ".join(part for part in parts if part)))
+        parts = [
+            self._note or " against ".join(self.names),
+            self._progress(),
+            *token_lines(look, column, self.names)[:1],
+        ]
+        shown = " · ".join(part for part in parts if part)
+        self.query_one("#status", Static).update(Content(one_line(shown)))
 
     def _progress(self) -> str:
         if self.whole is None or not self.whole.of:
@@ -194,14 +199,14 @@ Type or paste a text: each token is tinted by its surprisal in bits. Each line i
         else:
             lows = (0, *tint.DIFFERENCE_LIMITS)
             levels = [(lows[abs(level)], level) for level in range(1 - tint.DIFFERENCE_STEPS, tint.DIFFERENCE_STEPS)]
-            parts = [f"{self.names[1]} expects it more "]
+            parts = [f"{clipped(self.names[1])} expects more "]
         for low, level in levels:
             style = editor.style_of(level)
             assert style.color is not None
             assert style.bgcolor is not None
-            parts.append((f" {low:g} ", f"{style.color.name} on {style.bgcolor.name}"))
+            parts.append((f" {low:g}" + " " * (len(self.names) == 1), f"{style.color.name} on {style.bgcolor.name}"))
         if len(self.names) > 1:
-            parts.append(f" {self.names[0]} does, bits" + (" a word" if by_words else ""))
+            parts.append(f" {clipped(self.names[0])} does, in bits" + (" a word" if by_words else ""))
         return Content.assemble(*parts)
 
     # -- what you do

@@ -17,7 +17,7 @@ from rnncli.api import TrainRequest, load, open_run
 from rnncli.inference.scorer import Scorer
 from rnncli.inference.tempered import TemperedScorer
 from rnncli.records import LN2, Tally, TextScore
-from rnncli.tui import scoring, tint
+from rnncli.tui import conversation, scoring, tint
 from rnncli.tui.app import ChatApp, Start
 from rnncli.tui.chat import Prompt
 from rnncli.tui.figures import Run, figures, shift, table
@@ -79,6 +79,12 @@ def expected_levels(score: TextScore) -> list[int]:
 
 def total(scores: Sequence[TextScore]) -> Tally:
     return sum((score.tally for score in scores), Tally())
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the model writes plays is none of our business."""
+    monkeypatch.setattr(conversation, "PROBE", 1)
 
 
 @pytest.fixture(scope="module")
