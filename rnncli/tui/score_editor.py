@@ -9,10 +9,10 @@ from typing import ClassVar
 from rich.style import Style
 from rich.text import Text
 from textual.binding import Binding, BindingType
-from textual.geometry import Offset
+from textual.geometry import Offset, Region
 from textual.strip import Strip
 from textual.widgets import TextArea
-from textual.widgets.text_area import Edit, EditResult
+from textual.widgets.text_area import Edit, EditResult, Location
 
 from rnncli.tui import tint
 from rnncli.tui.figures import LineLook, Run, shift
@@ -53,7 +53,10 @@ class ScoreEditor(TextArea):
         self.tinted = True
         self.compared = False
         self._guesses: dict[str, Sequence[Run]] = {}
-        self._column = 0
+        self._part: tuple[Location, Location] = ((0, 0), (0, 0))
+        """The first and the last character on the screen."""
+        self._drawn: dict[int, Text] = {}
+        """Long lines of one drawing: each of their rows is cut out of the whole."""
         self._styles: dict[int, Style] = {}
 
     # -- the text
@@ -109,21 +112,35 @@ class ScoreEditor(TextArea):
 
     def notify_style_update(self) -> None:
         self._styles.clear()
+        self._drawn.clear()
         super().notify_style_update()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self._drawn.clear()
+        top, wrapped = self.scroll_offset.y, self.wrapped_document
+        ends = (0, top), (self.size.width, top + self.size.height)
+        self._part = tuple(wrapped.offset_to_location(Offset(*end)) for end in ends)  # type: ignore[assignment]
+        return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         if self.content_size.width < 1:  # no placeholder can be wrapped to that
             return Strip.blank(self.size.width)
-        place = self.wrapped_document.offset_to_location(Offset(0, y + self.scroll_offset.y))
-        self._column = place[1]
         return super().render_line(y)
 
     def get_line(self, line_index: int) -> Text:
-        text = self.document.get_line(line_index)
+        line = self._drawn.get(line_index)
+        if line is None:
+            line = self._tinted(line_index)
+            if len(line) > LONG:
+                self._drawn[line_index] = line
+        return line.copy()
+
+    def _tinted(self, row: int) -> Text:
+        text = self.document.get_line(row)
         line = Text(shown(text), end="", no_wrap=True)
         if self.tinted:
             runs = self._runs(meant(text))
-            begin, end = self._drawn(line_index) if len(text) > LONG else (0, len(text))
+            begin, end = self._seen(row) if len(text) > LONG else (0, len(text))
             at = max(0, bisect_right(runs, begin, key=lambda run: run.start) - 1)
             while at < len(runs) and runs[at].start < end:
                 run = runs[at]
@@ -131,12 +148,10 @@ class ScoreEditor(TextArea):
                 at += 1
         return line
 
-    def _drawn(self, row: int) -> tuple[int, int]:
-        """The characters of a row that the line of the screen shows which is being drawn."""
-        offsets = self.wrapped_document.get_offsets(row)
-        section = bisect_right(offsets, self._column)
-        begin = offsets[section - 1] if section else 0
-        return begin, offsets[section] if section < len(offsets) else len(self.document.get_line(row))
+    def _seen(self, row: int) -> tuple[int, int]:
+        """The characters of a row that are on the screen."""
+        (top, first), (bottom, last) = self._part
+        return first if row == top else 0, last + 1 if row == bottom else len(self.document.get_line(row))
 
     def _style(self, level: int) -> Style:
         style = self._styles.get(level)
