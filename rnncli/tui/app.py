@@ -75,11 +75,11 @@ class ChatApp(App[None]):
         self.talk = Conversation(self.performer.report, lambda: self.performer.stopping(self._round), start.how)
         self.talk.keeps = start.keep
 
-    def on_mount(self) -> None:
+    async def on_mount(self) -> None:
         self.chat, self.scores = ChatScreen(), ScoresScreen()
         self.install_screen(self.chat, "chat")
         self.install_screen(self.scores, "scores")
-        self.push_screen("chat")
+        await self.push_screen("chat")  # a small model may be there before the panels that tell of it
         self.set_interval(1 / HERTZ, self._drain)
         self.open_model(self.start.model, self._begin)
 

@@ -13,7 +13,7 @@ from rnncli.tui import tint
 
 MOST_WORDS = 50
 """Words listed."""
-WIDEST_NUMBER = 10
+WIDEST_NUMBER = 12
 
 
 class Run(NamedTuple):

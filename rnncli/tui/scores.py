@@ -67,7 +67,7 @@ Type or paste a text: each token is tinted by its surprisal in bits. Each line i
         self.number = 0
         """Of the text as it is now: what is reported of an earlier one is not shown."""
         self._text = ""
-        self._note = ""
+        self._note, self._stopped = "", False
         self._at = -1
         self._timer: Timer | None = None
         self._scores: LineScores | None = None
@@ -116,7 +116,7 @@ Type or paste a text: each token is tinted by its surprisal in bits. Each line i
         editor = self.editor
         top, _ = editor.wrapped_document.offset_to_location(editor.scroll_offset)
         asked = Asked(self.number, editor.lines, top, self.setup)
-        self._note = ""
+        self._stopped = False
         self.app.ask("scores", lambda talk: self._run(asked, talk))
 
     def _run(self, asked: Asked, talk: Conversation) -> None:
@@ -174,6 +174,7 @@ Type or paste a text: each token is tinted by its surprisal in bits. Each line i
         self.panel.show_figures(self.whole, row, look)
         self.panel.show_token(look, column)
         parts = [
+            "stopped; the next key goes on" if self._stopped else "",
             self._note or " against ".join(self.names),
             self._progress(),
             *token_lines(look, column, self.names)[:1],
@@ -256,7 +257,7 @@ Type or paste a text: each token is tinted by its surprisal in bits. Each line i
     def action_leave(self) -> None:
         self.remove_class("-side")
         if self.editor.has_focus and self.app.stop_writing():
-            self._note = "stopped; the next key goes on"
+            self._stopped = True
             self._show_figures()
         self.editor.focus()
 

@@ -93,13 +93,28 @@ class Interruptible:
         return self._engine.advance(ids_BT, lengths_B, state, want=want, targets=targets)
 
 
-def prune(known: dict[str, LineLook], lines: Sequence[str]) -> None:
+def prune(known: dict[str, Any], lines: Sequence[str]) -> None:
     """Forget the oldest lines that the text does not have, where they have become many."""
     if len(known) > len(lines) + SPARE:
         there = set(lines)
         over = len(known) - len(there) - SPARE // 2
         for text in [text for text in known if text not in there][: max(0, over)]:
             del known[text]
+
+
+class Column:
+    """One way of scoring, and what it said of lines."""
+
+    def __init__(self, score: Score) -> None:
+        self._score = score
+        self.known: dict[str, TextScore] = {}
+
+    def of(self, texts: Sequence[str]) -> list[TextScore]:
+        """A score for each line, those that were not known scored."""
+        fresh = [text for text in texts if text not in self.known]
+        if fresh:
+            self.known.update(zip(fresh, self._score(fresh), strict=True))
+        return [self.known[text] for text in texts]
 
 
 class LineScores:
@@ -109,17 +124,19 @@ class LineScores:
         self.report = report
         self.known: dict[str, LineLook] = {}
         self._stopping: Callable[[], bool] = lambda: False
-        self._scores: Sequence[Score] = ()
+        self._model: Model | None = None
         self._second: tuple[str, Model] | None = None
-        self._key: tuple[Model, Setup, bool] | None = None
-        self._by_words = False
+        self._begun: Begun | None = None
+        self._keys: Sequence[str | float] = ()
+        """Of the columns in use: another model by its name, the app's by a temperature."""
+        self._columns: dict[str | float, Column] = {}
 
     def run(self, asked: Asked, model: Model, how: Mapping[str, Any], stopping: Callable[[], bool]) -> None:
         """Report what is known of a text, and score what is not, what shows first."""
         self._stopping = stopping
         try:
             self._prepare(asked, model, how)
-            total = Sum(asked.lines, compared=len(self._scores) > 1)
+            total = Sum(asked.lines, compared=len(self._keys) > 1)
             for rows in self._pieces(asked):
                 new = self._score(dict.fromkeys(asked.lines[row] for row in rows))
                 total.add((row, self.known[asked.lines[row]]) for row in rows)
@@ -127,15 +144,16 @@ class LineScores:
         except StoppedError:
             return
         prune(self.known, asked.lines)
+        for column in self._columns.values():
+            prune(column.known, asked.lines)
 
     def _score(self, texts: Mapping[str, None]) -> dict[str, LineLook]:
         """Looks at these lines, those that were not known scored."""
         fresh = [text for text in texts if text not in self.known]
-        if fresh:
-            columns = [score(fresh) for score in self._scores]
-            for number, text in enumerate(fresh):
-                scores = [column[number] for column in columns]
-                self.known[text] = look_of(scores, by_words=self._by_words)
+        by_words = self._begun is not None and self._begun.by_words
+        columns = [self._columns[key].of(fresh) for key in self._keys]
+        for text, *scores in zip(fresh, *columns, strict=True):
+            self.known[text] = look_of(scores, by_words=by_words)
         return {text: self.known[text] for text in texts}
 
     def _pieces(self, asked: Asked) -> Iterator[list[int]]:
@@ -161,38 +179,46 @@ class LineScores:
     # -- what scores
 
     def _prepare(self, asked: Asked, model: Model, how: Mapping[str, Any]) -> None:
-        """Have the models at hand that a text is to be scored with; forget what others said."""
-        setup = asked.setup
-        tokens = 0
-        if setup.temperatures is not None:
-            tokens = sum(len(ids) + 1 for ids in model.tokenizer.encode_batch(asked.lines)) if asked.lines else 0
-        key = model, setup, tokens <= MOST_TEMPERED
-        if key == self._key:
+        """Have at hand what a text is to be scored with; another model forgets what the one before said."""
+        begun, keys = self._plan(asked, model, how)
+        if (model, begun) == (self._model, self._begun):
             return
-        begun = self._begin(setup, model, how, tokens)
-        self._key = model, begun.setup, key[2]
-        self.known = {}
+        if model is not self._model:
+            self._columns = {}
+        if model is not self._model or keys != self._keys:
+            self.known = {}
+        kept = {key: column for key, column in self._columns.items() if key in (1, *keys)}
+        self._columns = kept | {key: self._column(key, model) for key in keys if key not in kept}
+        self._model, self._begun, self._keys = model, begun, keys
         self.report(begun)
 
-    def _begin(self, setup: Setup, model: Model, how: Mapping[str, Any], tokens: int) -> Begun:
+    def _plan(self, asked: Asked, model: Model, how: Mapping[str, Any]) -> tuple[Begun, Sequence[str | float]]:
+        """What is compared, and the keys of its columns."""
+        setup = asked.setup
         alone = Begun(setup, (model.name,), by_words=False)
-        self._scores, self._by_words = [self._plain(model)], False
         if setup.temperatures is not None:
+            tokens = sum(len(ids) + 1 for ids in model.tokenizer.encode_batch(asked.lines)) if asked.lines else 0
             if tokens > MOST_TEMPERED:
-                note = f"two temperatures: for texts up to {MOST_TEMPERED:,} tokens; this one has {tokens:,}"
-                return alone._replace(note=note)
-            self._scores = [self._tempered(model, temperature) for temperature in setup.temperatures]
-            return alone._replace(names=[f"T {temperature:g}" for temperature in setup.temperatures])
+                # The number of tokens, which every key changes, is left out: this is reported once.
+                note = f"two temperatures: only for texts up to {MOST_TEMPERED:,} tokens"
+                return alone._replace(note=note), (1.0,)
+            return alone._replace(names=tuple(f"T {one:g}" for one in setup.temperatures)), setup.temperatures
         if setup.other is None:
-            return alone
+            return alone, (1.0,)
         try:
             other = self._open(setup.other, how)
         except RnncliError as error:
             self.report(Failed(error))
-            return alone._replace(setup=Setup())
-        self._scores = [self._plain(model), self._plain(other)]
-        self._by_words = model.tokenizer.fingerprint != other.tokenizer.fingerprint
-        return Begun(setup, (model.name, other.name), self._by_words)
+            self._begun = None  # that nothing is compared is to be reported
+            return alone._replace(setup=Setup()), (1.0,)
+        by_words = model.tokenizer.fingerprint != other.tokenizer.fingerprint
+        return Begun(setup, (model.name, other.name), by_words), (1.0, setup.other)
+
+    def _column(self, key: str | float, model: Model) -> Column:
+        if isinstance(key, str):
+            assert self._second is not None
+            return Column(self._plain(self._second[1]))
+        return Column(self._plain(model) if key == 1 else self._tempered(model, key))
 
     def _open(self, name: str, how: Mapping[str, Any]) -> Model:
         if self._second is None or self._second[0] != name:
@@ -210,8 +236,6 @@ class LineScores:
         return score
 
     def _tempered(self, model: Model, temperature: float) -> Score:
-        if temperature == 1:
-            return self._plain(model)
         engine = Interruptible(model.engine, lambda: self._stopping())
         return TemperedScorer(engine, model.tokenizer, temperature, direction_of(model)).score
 

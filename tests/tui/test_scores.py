@@ -464,7 +464,7 @@ def test_stand_ins_are_one_for_each_and_come_back() -> None:
 
 def test_figures_are_short_whatever_they_are() -> None:
     huge = Tally(logprob=-1e9, tokens=10**7, lines=1, words=3, chars=7)
-    assert all(len(value) <= 10 for _, value in figures(huge))
+    assert all(len(value) <= 12 for _, value in figures(huge))
     assert dict(figures(huge))["word ppl"] == "∞"
     assert dict(figures(Tally()))["bits/char"] == "-"
 
