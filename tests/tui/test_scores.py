@@ -127,15 +127,10 @@ def test_figures_and_tint_are_those_of_the_model(tiny_model: Path) -> None:
         words = [(word.surprisal_bits, -row) for row, score in enumerate(scores) for word in score.word_scores]
         listed = [(place.word.bits[0], -place.row) for place in app.scores.panel.places]
         assert listed == sorted(words, reverse=True)
-
-    run_app(tiny_model, walk)
-
-
-def test_a_file_that_ends_in_a_newline_has_no_line_more(tiny_model: Path) -> None:
-    async def walk(app: ChatApp, pilot: Pilot[None]) -> None:
+        # A newline at the end of a file ends its last line, and begins none.
         await scored(app, pilot, "the moon\n\n")
         assert app.scores.whole is not None
-        assert app.scores.whole.tallies[0] == total(load(tiny_model).score(["the moon", ""], tokens=True))
+        assert app.scores.whole.tallies[0] == total(model.score(["the moon", ""], tokens=True))
         await scored(app, pilot, "")
         assert app.scores.whole.tallies[0] == Tally()
 
@@ -191,6 +186,8 @@ def test_keys_go_to_the_words(tiny_model: Path) -> None:
         await pilot.press("f7", "down", "enter")
         await pilot.pause()
         assert editor.cursor_location == spots[3]
+        titles = {command.title for command in app.get_system_commands(app.screen)}
+        assert titles >= {"Chat", "Scores", "Compare", "Temperatures", "Least expected word"}
         await pilot.press("ctrl+g", "x")
         await pilot.press("ctrl+n", "ctrl+g")  # before it is scored anew: nothing is gone to that is not there
         assert editor.line(editor.cursor_location[0])[editor.cursor_location[1] :]
@@ -199,7 +196,9 @@ def test_keys_go_to_the_words(tiny_model: Path) -> None:
     run_app(tiny_model, walk)
 
 
-def test_a_model_with_the_same_tokens_is_compared_by_them(tiny_model: Path, tmp_path: Path) -> None:
+def test_a_model_with_the_same_tokens_is_compared_by_them_and_one_that_is_not_there_is_told(
+    tiny_model: Path, tmp_path: Path
+) -> None:
     twin = tmp_path / "twin"
     shutil.copytree(tiny_model, twin)
 
@@ -211,6 +210,12 @@ def test_a_model_with_the_same_tokens_is_compared_by_them(tiny_model: Path, tmp_
         assert not any(any(levels(app, row)) for row in range(4))
         one = table(["tiny", "twin"], [total(load(tiny_model).score(LINES, tokens=True))] * 2)
         assert one in told(app)
+        app.scores.compare(Setup(other=str(tmp_path / "nothing")))
+        await rescored(app, pilot)
+        assert any("no model" in note.message for note in app._notifications)
+        assert app.scores.setup == Setup()
+        assert app.scores.names == ["tiny"]
+        assert levels(app, 1) == expected_levels(load(tiny_model).score(LINES[1], tokens=True)[0])
 
     run_app(tiny_model, walk)
 
@@ -241,18 +246,6 @@ def test_other_tokens_are_compared_a_word_at_a_time(tiny_model: Path, other_mode
         app.scores.compare(Setup())
         await rescored(app, pilot)
         assert levels(app, 0) == expected_levels(ones[0])
-
-    run_app(tiny_model, walk)
-
-
-def test_a_model_that_is_not_there_is_told_and_nothing_is_compared(tiny_model: Path, tmp_path: Path) -> None:
-    async def walk(app: ChatApp, pilot: Pilot[None]) -> None:
-        await scored(app, pilot, TEXT)
-        app.scores.compare(Setup(other=str(tmp_path / "nothing")))
-        await rescored(app, pilot)
-        assert any("no model" in note.message for note in app._notifications)
-        assert app.scores.setup == Setup()
-        assert len(app.scores.names) == 1
 
     run_app(tiny_model, walk)
 
