@@ -36,8 +36,8 @@ class ScoreEditor(TextArea):
     COMPONENT_CLASSES: ClassVar[set[str]] = {"scores--surprise", "scores--first"}
     # TextArea has keys of its own here that would hide the screen's.
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f6", "screen.side", "panel", show=False, id="scores.editor_side"),
-        Binding("f7", "screen.list", "words", show=False, id="scores.editor_list"),
+        Binding("f6", "screen.side", "panel", id="scores.editor_side"),
+        Binding("f7", "screen.list", "words", id="scores.editor_list"),
     ]
 
     def __init__(self, text: str = "", *, id: str | None = None) -> None:  # noqa: A002

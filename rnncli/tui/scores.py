@@ -42,7 +42,8 @@ Type or paste a text: each token is tinted by its surprisal in bits. Each line i
 `rnncli score` does.
 
 **Ctrl-G** goes to the least expected word, **Ctrl-N** to the next one. **F7** is the list: **Enter** or **1** to **9**.
-**Ctrl-R** compares with another model, **F5** two temperatures of this one. **F6** shows or hides the panel.
+**Ctrl-R** compares with another model, **F5** two temperatures of this one. **F6** shows or hides the panel,
+**Ctrl-T** the tint.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+g", "worst", "surprise", id="scores.worst"),
@@ -177,7 +178,7 @@ Type or paste a text: each token is tinted by its surprisal in bits. Each line i
             "stopped; the next key goes on" if self._stopped else "",
             self._note or " against ".join(self.names),
             self._progress(),
-            *token_lines(look, column, self.names)[:1],
+            " ".join(token_lines(look, column, self.names)[0].split()),
         ]
         shown = " · ".join(part for part in parts if part)
         self.query_one("#status", Static).update(Content(one_line(shown)))
