@@ -9,7 +9,8 @@ if TYPE_CHECKING:
 
 
 def run_chat(config: SampleConfig, **start: Any) -> None:
-    """Run the app until it is left. ``start``: the fields of app.Start."""
-    from rnncli.tui.app import ChatApp, Start
+    """Run the app until it is left. ``start``: the fields of desk.Start."""
+    from rnncli.tui.app import ChatApp
+    from rnncli.tui.desk import Start
 
     ChatApp(config, Start(**start)).run()

@@ -2,57 +2,41 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property, partial
+from collections.abc import Callable, Iterable
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.color import Color
 from textual.screen import Screen
 
-from rnncli.config import SampleConfig, with_seed
-from rnncli.errors import RnncliError
+from rnncli.config import SampleConfig
 from rnncli.text.glyphs import one_line
-from rnncli.tui.chat import ChatScreen, Prompt
-from rnncli.tui.inside import Unit
-from rnncli.tui.performer import HERTZ, Failed, Performer
+from rnncli.tui.chat import ChatScreen
+from rnncli.tui.desk import Desk
+from rnncli.tui.performer import HERTZ, Failed
 from rnncli.tui.picker import ModelPicker, SaveAs, models_there_are
-from rnncli.tui.reports import Grown, Loaded
+from rnncli.tui.prompt import Prompt
+from rnncli.tui.reports import Copied, Grown, Loaded, TakenBack, Told
 
 if TYPE_CHECKING:
-    from rnncli.tui.conversation import Conversation
-    from rnncli.tui.units import Units
+    from rnncli.tui.scores import ScoresScreen
 
 Config = Callable[[], SampleConfig]
 
 
-class Start(NamedTuple):
-    """What the app begins with."""
-
-    model: str | None = None
-    opening: str = ""
-    """Text piped in."""
-    resume: bool = False
-    chat: Path | None = None
-    """The chat to go on with; without one the latest with this model."""
-    keep: bool = True
-    """Whether chats are written to the disk by themselves."""
-    how: Mapping[str, Any] = MappingProxyType({})
-    """Device, engine and threads as ``api.load`` has them."""
-
-
-class ChatApp(App[None]):
+class ChatApp(Desk):
     """``rnncli chat``."""
 
     TITLE = "rnncli chat"
     CSS_PATH = "app.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "stop_or_copy", "stop", show=False, priority=True, id="app.stop"),
+        Binding("f2", "show('chat')", "chat", id="app.chat"),
+        Binding("f4", "show('scores')", "scores", id="app.scores"),
         Binding("ctrl+o", "models", "models", id="app.models"),
         Binding("ctrl+s", "save", "save", id="app.save"),
         Binding("f1", "help", "help", id="app.help"),
@@ -60,129 +44,26 @@ class ChatApp(App[None]):
     ]
     ENABLE_COMMAND_PALETTE = True
 
-    def __init__(self, config: SampleConfig, start: Start) -> None:
-        super().__init__()
-        self.config = with_seed(dataclasses.replace(config, count=1, beam=0))
-        self.model_name = ""
-        self.performer = Performer()
-        self.unit: Unit | None = None
-        self._units: Units | None = None
-        self._asked: dict[str, Callable[[Conversation], None]] = {}
-        self.start = start
-        self._round = self.performer.round
-        self.speakers: tuple[str, str] | None = None
-
-    def on_mount(self) -> None:
+    async def on_mount(self) -> None:
         self.chat = ChatScreen()
-        self.push_screen(self.chat)
+        self.install_screen(self.chat, "chat")
+        await self.push_screen("chat")  # a small model may be there before the panels that tell of it
         self.set_interval(1 / HERTZ, self._drain)
         # The screen first: what opens a model imports numpy and more, and would keep the interpreter from drawing.
         self.call_after_refresh(self.open_model, self.start.model, self._begin)
 
-    def on_unmount(self) -> None:
-        self.performer.stop()
-        if self.model_name:
-            self.performer.submit(self.talk.keep, always=True)
-        self.performer.close()
-
-    # -- the model's thread
-
     @cached_property
-    def talk(self) -> Conversation:
-        """The conversation; first asked for in the model's thread, since it imports what a model needs."""
-        from rnncli.tui.conversation import Conversation
+    def scores(self) -> ScoresScreen:
+        """The other screen, made when it is first asked for: it needs what a model does."""
+        from rnncli.tui.scores import ScoresScreen
 
-        how, keep = self.start.how, self.start.keep
-        return Conversation(self.performer.report, lambda: self.performer.stopping(self._round), how, keeps=keep)
-
-    def _look_inside(self) -> Units:
-        from rnncli.tui.units import Units
-
-        if self._units is None:
-            self._units = Units(self.talk)
-        return self._units
-
-    def ask(self, what: str, job: Callable[[Conversation], None]) -> None:
-        """Have something looked up when the model is idle; of several askings for the same the last one counts."""
-        self._asked[what] = job
-        self._answer()
-
-    def _answer(self) -> None:
-        if not self.model_name or self.performer.busy:
-            return
-        for job in self._asked.values():
-            self.performer.submit(partial(job, self.talk))
-        self._asked.clear()
-
-    def write(self, job: Callable[[Conversation, Config], None], *, always: bool = False) -> None:
-        """Stop what the model does, and have it do this; ``always``: even if it is stopped before its turn."""
-        self.performer.stop()
-        self._asked.clear()
-        round_ = self.performer.round
-
-        def run() -> None:
-            self._round = round_
-            job(self.talk, lambda: self.config)
-
-        self.performer.submit(run, always=always)
-
-    def open_model(self, name: str | None, then: Callable[[Conversation], None] = lambda talk: None) -> None:
-        """Go on with another model, and then do something with it."""
-
-        def job(talk: Conversation, config: Config) -> None:
-            talk.open(name)
-            self._units = None
-            then(talk)
-
-        self.write(job, always=True)
-
-    def _begin(self, talk: Conversation) -> None:
-        """What the first model begins with: an earlier chat, text piped in."""
-        if self.start.resume:
-            talk.resume(self.start.chat)
-        if self.start.opening:
-            talk.begin(self.start.opening)
-
-    def stop_writing(self) -> bool:
-        """Stop the model; False where it was idle."""
-        if not self.performer.busy:
-            return False
-        self.performer.stop()
-        return True
-
-    def take_back(self) -> None:
-        """Put the last line back into the prompt."""
-        self.write(lambda talk, config: self.performer.report(_TakenBack(talk.take_back())))
-
-    def look_inside(self, place: int | None) -> None:
-        """Bring the panel of hidden units up to date."""
-        unit = self.unit
-
-        def job(talk: Conversation) -> None:
-            units = self._look_inside()
-            units.offer()
-            if unit is not None:
-                units.look(unit, place)
-
-        self.ask("inside", job)
-
-    def tint_by(self, unit: Unit | None, place: int | None) -> None:
-        """Tint the text by a hidden unit, or no longer."""
-        self.unit = unit
-        if unit is None:
-            return
-        chosen = unit
-
-        def job(talk: Conversation) -> None:
-            units = self._look_inside()
-            units.tint(chosen)
-            units.look(chosen, place)
-
-        self.ask("tint", job)
+        screen = ScoresScreen()
+        self.install_screen(screen, "scores")
+        return screen
 
     def _drain(self) -> None:
         reports = self.performer.drain()
-        self._answer()
+        self.answer()
         for grown, group in groupby(reports, key=lambda report: isinstance(report, Grown)):
             if grown:
                 self.chat.grow([report for report in group if isinstance(report, Grown)])
@@ -194,9 +75,12 @@ class ChatApp(App[None]):
         match report:
             case Failed(error):
                 self._failed(error)
-            case _Told(text):
+            case Told(text):
                 self.notify(one_line(text), markup=False)
-            case _TakenBack(text):
+            case Copied(text):
+                self.scores.begin(text)
+                self.action_show("scores")
+            case TakenBack(text):
                 prompt = self.chat.query_one(Prompt)
                 prompt.text = text
                 prompt.move_cursor(prompt.document.end)
@@ -205,19 +89,18 @@ class ChatApp(App[None]):
                 if isinstance(report, Loaded):
                     self._loaded(report)
                 self.chat.take(report)
+                if "scores" in vars(self):
+                    self.scores.take(report)
 
     def _loaded(self, report: Loaded) -> None:
         self.model_name = one_line(report.name)
         self.unit, self.speakers = None, report.speakers
         if self.start.model is None and report.name == "starter":
             self.notify("This is the starter. Your own: rnncli train YOUR.txt", timeout=8)
+        if report.silent:
+            self.notify(report.silent, timeout=12, markup=False)
         if report.training:
             self.notify(f"{self.model_name} is still being trained: this is its best so far.", timeout=8)
-
-    def _failed(self, error: BaseException) -> None:
-        message = error.message if isinstance(error, RnncliError) else f"{type(error).__name__}: {error}"
-        hint = getattr(error, "hint", None)
-        self.notify(one_line(message + (f" {hint}" if hint else "")), severity="error", timeout=12, markup=False)
 
     # -- what shows
 
@@ -238,12 +121,20 @@ class ChatApp(App[None]):
     def action_stop_or_copy(self) -> None:
         if self.stop_writing():
             return
-        selected = self.screen.get_selected_text()
+        selected = self.screen.get_selected_text() or getattr(self.focused, "selected_text", "")
         if selected:
             self.copy_to_clipboard(selected)
             self.notify("copied")
         else:
             self.notify("Ctrl-Q quits", timeout=2)
+
+    def action_show(self, name: str) -> None:
+        """Go to one of the screens."""
+        self.switch_screen(self.scores if name == "scores" else name)
+
+    def action_score_text(self) -> None:
+        """Look at the scores of what was written in the chat."""
+        self.ask("copy", lambda talk: self.performer.report(Copied(talk.text)))
 
     def action_help(self) -> None:
         if self.screen.query("HelpPanel"):
@@ -262,7 +153,7 @@ class ChatApp(App[None]):
         def chosen(name: str | None) -> None:
             if name:
                 path = Path(name).expanduser()
-                self.write(lambda talk, config: self.performer.report(_Told(talk.export(path))))
+                self.write(lambda talk, config: self.performer.report(Told(talk.export(path))))
 
         if self.model_name:
             self.push_screen(SaveAs(f"{self.model_name}-chat.md"), chosen)
@@ -271,20 +162,7 @@ class ChatApp(App[None]):
         yield from super().get_system_commands(screen)
         yield SystemCommand("Save", "Write the chat as .md, .txt or .json", self.action_save)
         yield SystemCommand("Models", "Go on with another model", self.action_models)
-        if isinstance(screen, ChatScreen):
-            yield SystemCommand("Another answer", "Write the last answer again", screen.action_again)
-            yield SystemCommand("New", "An empty text; the branches stay", screen.action_anew)
-            for tab in ("next", "inside", "branches", "settings"):
-                yield SystemCommand(f"Panel: {tab}", f"Show {tab}", lambda tab=tab: screen.action_tab(tab))
-
-
-class _Told(NamedTuple):
-    """Something to say to the person."""
-
-    text: str
-
-
-class _TakenBack(NamedTuple):
-    """The person's last line, to be edited."""
-
-    text: str
+        yield SystemCommand("Chat", "Write in turns", lambda: self.action_show("chat"))
+        yield SystemCommand("Scores", "How unexpected a text of yours is", lambda: self.action_show("scores"))
+        if isinstance(screen, ChatScreen) or screen is vars(self).get("scores"):
+            yield from screen.commands()

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events
-from textual.app import ComposeResult
+from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer, Static, TextArea
+from textual.widgets import Footer, Static
 
+from rnncli.text.glyphs import one_line
 from rnncli.tui import tint
 from rnncli.tui.inside import InsidePanel
 from rnncli.tui.next_panel import NextPanel
+from rnncli.tui.prompt import Prompt
 from rnncli.tui.reports import Ended, Grown, Loaded, Looked, Moved, Offered, Shape, Token, UnitShown, UnitValues
 from rnncli.tui.settings import SettingsPanel
 from rnncli.tui.side import BranchPanel, SidePanel
@@ -25,37 +27,6 @@ if TYPE_CHECKING:
     from rnncli.tui.app import ChatApp
 
 REASONS = {"length": "stopped at its length", "stop": "stopped at a stop text", "stopped": "stopped by you"}
-
-
-class Prompt(TextArea):
-    """Where you type. Enter sends, Ctrl-J begins a new line."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "send", "send", id="chat.send", priority=True),
-        Binding("ctrl+j", "new_line", "new line", id="chat.new_line", show=False),
-    ]
-
-    class Sent(Message):
-        """A line was typed."""
-
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
-
-    def action_send(self) -> None:
-        text = self.text
-        self.clear()
-        self.post_message(self.Sent(text))
-
-    def action_new_line(self) -> None:
-        self.insert("\n")
-
-    def on_key(self, event: events.Key) -> None:
-        if event.key == "up" and not self.text:
-            event.stop()
-            event.prevent_default()
-            self.screen.query_one(TokenView).focus()
-            self.screen.query_one(TokenView).action_move(-1)
 
 
 class ChatScreen(Screen[None]):
@@ -69,6 +40,8 @@ Type a line and press **Enter**: the model answers. **Esc** or **Ctrl-C** stops 
 Press **Tab** (or **up** in an empty line) to walk through the text: arrows move by tokens, **n** to the next surprise.
 The panel shows what the model expected there; choose another token with **Enter** and the text branches.
 **Backspace** on a token ends the text there. Nothing is lost: all branches are under *Branches*.
+
+**Ctrl-F** takes the text to **F4**, where the scores of any text are.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r", "again", "another answer", id="chat.again"),
@@ -76,6 +49,7 @@ The panel shows what the model expected there; choose another token with **Enter
         Binding("ctrl+l", "take_back", "edit last line", id="chat.take_back"),
         Binding("ctrl+n", "anew", "new", id="chat.new"),
         Binding("ctrl+t", "tint", "tint", id="chat.tint"),
+        Binding("ctrl+f", "app.score_text", "scores of this", show=False, id="chat.scores"),
         Binding("f6", "side", "panel", id="chat.side"),
         Binding("f7", "tab('next')", "next token", show=False, id="chat.next"),
         Binding("f8", "tab('inside')", "look inside", show=False, id="chat.inside"),
@@ -154,6 +128,7 @@ The panel shows what the model expected there; choose another token with **Enter
     def _loaded(self, report: Loaded) -> None:
         prompt = self.query_one(Prompt)
         prompt.placeholder = "type a line; Enter sends it" if report.play is None else "speak; Enter sends it"
+        prompt.placeholder = one_line(report.silent) or prompt.placeholder
         self.query_one(InsidePanel).set_sizes(report.layers, report.units)
         self.query_one(SettingsPanel).show_speakers(report.speakers)
         self._status()
@@ -291,3 +266,11 @@ The panel shows what the model expected there; choose another token with **Enter
 
     def on_tabbed_content_tab_activated(self) -> None:
         self.follow_up()
+
+    def commands(self) -> Iterable[SystemCommand]:
+        """For the palette."""
+        yield SystemCommand("Scores of this text", "Look at this text's scores", self.app.action_score_text)
+        yield SystemCommand("Another answer", "Write the last answer again", self.action_again)
+        yield SystemCommand("New", "An empty text; the branches stay", self.action_anew)
+        for tab in SidePanel.TABS:
+            yield SystemCommand(f"Panel: {tab}", f"Show {tab}", partial(self.action_tab, tab))

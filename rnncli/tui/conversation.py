@@ -14,6 +14,7 @@ from rnncli.api import Model, load
 from rnncli.config import SampleConfig
 from rnncli.inference.story import Story
 from rnncli.inference.tree import DRAWN, ROOT, TYPED
+from rnncli.text.escapes import text_of
 from rnncli.tui import keeping
 from rnncli.tui.branches import branches_of
 from rnncli.tui.next_panel import MOST, Candidate, Outlook
@@ -52,38 +53,41 @@ class Conversation:
         """Who the person is, and who answers."""
         self.node = ROOT
         self._story: Story | None = None
+        self._text = ""
+        """The text under a model that does not write."""
         self._said: dict[int, str] = {}
         """What the person typed, by the node that it ended at."""
 
     @property
     def story(self) -> Story:
+        if self._story is None and self.model is not None:
+            _ = self.model.sampler  # says why it does not write
         assert self._story is not None
         return self._story
+
+    @property
+    def text(self) -> str:
+        """The text so far, its bytes that are no UTF-8 as escapes."""
+        return self._text if self._story is None else text_of(self._story.path_data(self.node))
 
     # -- models
 
     def open(self, name: str | None) -> None:
         """Take a model; the text that is there goes on under it, as if it had been typed."""
-        text = "" if self._story is None else self.story.path_data(self.node).decode("utf-8", "replace")
+        text = self.text
         model = load(name, **self.how)
-        story = Story(model.sampler.engine, model.tokenizer, model.unit)
-        node = story.type(ROOT, text)
-        play = self._probe(story)
-        self.model, self._story, self.node, self.play = model, story, node, play
+        story, node, play, silent = None, ROOT, None, ""
+        if model.direction == "backward":
+            silent = f"{model.name} reads lines from their ends: it scores (F4), and does not write"
+        else:
+            story = Story(model.sampler.engine, model.tokenizer, model.unit)
+            node, play = story.type(ROOT, text), self._probe(story)
+        self.model, self._story, self.node, self.play, self._text = model, story, node, play, text
         self.speakers = None if play is None else (play.names[0], play.names[1])
         self._said, self.file = {}, None
         network = model.config["parts"][0]["model"]
-        self.report(
-            Loaded(
-                name=model.name,
-                folder=model.folder,
-                play=play,
-                speakers=self.speakers,
-                layers=network["layers"],
-                units=network["hidden_size"],
-                training=model.config.get("status") == "training",
-            )
-        )
+        sizes, training = (network["layers"], network["hidden_size"]), model.config.get("status") == "training"
+        self.report(Loaded(model.name, model.folder, play, self.speakers, *sizes, training, silent))
         self.show()
 
     def _probe(self, story: Story) -> Play | None:
@@ -177,6 +181,9 @@ class Conversation:
 
     def begin(self, text: str) -> None:
         """Add a text to what is there."""
+        if self._story is None:
+            self._text += text
+            return
         self.node = self.story.type(self.node, text)
         self.show()
 
@@ -189,7 +196,7 @@ class Conversation:
 
     def keep(self) -> None:
         """Write the chat to its file, if chats are kept and there is something in it."""
-        if not self.keeps or self.model is None or len(self.story) == 1:
+        if not self.keeps or self.model is None or self._story is None or len(self.story) == 1:
             return
         if self.file is None:
             self.file = keeping.new_file(self.model)
@@ -229,6 +236,8 @@ class Conversation:
 
     def tokens(self) -> list[Token]:
         """The text, a token each."""
+        if self._story is None:
+            return []
         tree = self.story.tree
         nodes = tree.path(self.node, ROOT) if self.node != ROOT else []
         texts = self.story.texts(self.node)
@@ -245,6 +254,8 @@ class Conversation:
 
     def look(self, place: int | None, node: int | None, config: SampleConfig) -> None:
         """Report what stood to come before a node, or, with None, what stands to come after the text."""
+        if self._story is None:
+            return
         story = self.story
         if node is None:
             found = story.distribution(self.node, config)
@@ -282,4 +293,4 @@ class Conversation:
 
     def shape(self) -> None:
         """Report all branches, forks only."""
-        self.report(Shape(branches_of(self.story, self.node)))
+        self.report(Shape(None if self._story is None else branches_of(self.story, self.node)))

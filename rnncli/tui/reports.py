@@ -33,6 +33,8 @@ class Loaded(NamedTuple):
     units: int
     training: bool
     """It was saved by a training that has not ended."""
+    silent: str = ""
+    """Why it does not write, if it does not."""
 
 
 class Moved(NamedTuple):
@@ -97,3 +99,21 @@ class UnitShown(NamedTuple):
     """A unit and its gates after one token."""
 
     look: UnitLook | None
+
+
+class Told(NamedTuple):
+    """Something to say to the person."""
+
+    text: str
+
+
+class Copied(NamedTuple):
+    """The chat's text, to be looked at."""
+
+    text: str
+
+
+class TakenBack(NamedTuple):
+    """The person's last line, to be edited."""
+
+    text: str

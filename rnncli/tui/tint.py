@@ -19,6 +19,10 @@ STRONGEST = 0.85
 UNIT_STEPS = 6
 """Of each sign."""
 
+DIFFERENCE_LIMITS = (0.5, 1, 2, 3.5, 5.5, 8)
+"""Bits by which two surprisals differ at which the next step begins, in either direction."""
+DIFFERENCE_STEPS = len(DIFFERENCE_LIMITS) + 1
+
 
 def surprisal_step(bits: float) -> int:
     """0 (expected) to STEPS - 1 (not at all)."""
@@ -30,6 +34,12 @@ def unit_step(activation: float, reach: float = 1.0) -> int:
     if not reach > 0:
         return 0
     return round(max(-1.0, min(1.0, activation / reach)) * UNIT_STEPS)
+
+
+def difference_step(bits: float) -> int:
+    """-(DIFFERENCE_STEPS - 1) to DIFFERENCE_STEPS - 1; 0: as good as none."""
+    step = bisect_right(DIFFERENCE_LIMITS, abs(bits))
+    return -step if bits < 0 else step
 
 
 def ramp(background: Color, hue: Color, steps: int) -> tuple[Color, ...]:

@@ -11,7 +11,8 @@ import pytest
 from textual.pilot import Pilot
 
 from rnncli.config import SampleConfig
-from rnncli.tui.app import ChatApp, Start
+from rnncli.tui.app import ChatApp
+from rnncli.tui.desk import Start
 
 NOTHING_KEPT = Start(keep=False)
 Walk = Callable[[ChatApp, Pilot[None]], Coroutine[Any, Any, None]]

@@ -10,9 +10,11 @@ from textual.widgets import Input
 
 from rnncli.inference.reproducing import reproduce
 from rnncli.inference.story import Story
-from rnncli.tui.app import ChatApp, Start
-from rnncli.tui.chat import ChatScreen, Prompt
+from rnncli.tui.app import ChatApp
+from rnncli.tui.chat import ChatScreen
+from rnncli.tui.desk import Start
 from rnncli.tui.next_panel import NextPanel
+from rnncli.tui.prompt import Prompt
 from rnncli.tui.side import SidePanel
 from rnncli.tui.token_view import TokenView
 from tests.tui.conftest import run_app, screen_text, settle
