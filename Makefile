@@ -1,7 +1,8 @@
 # make demo: install, train on real text for a minute, sample the model, score a sentence with it
 # make test: install, then every check there is
 # make help: write down what --help shows, after a change of a command or an option
-# make starter: train the model that comes with the program
+# make starter BOOKS=FOLDER: train the model that comes with the program
+# make pictures: draw the pictures in the README anew
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -9,7 +10,7 @@ READY  := $(VENV)/.ready
 HOSTS  := $(VENV)/.hosts
 PROSE  := corpora/stories-en.txt corpora/dialogue-en.txt corpora/howto-en.txt
 
-.PHONY: demo test check unit help starter clean
+.PHONY: demo test check unit help starter pictures clean
 
 demo: $(READY)
 	$(BIN)/rnncli train $(PROSE) --minutes 1 --name demo --overwrite
@@ -45,15 +46,15 @@ $(HOSTS): $(READY)
 	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[lm-eval,llm]'
 	touch $@
 
-# The model that ships with the program, from what anyone can rebuild: the texts in the box and Python's own documentation.
+# The model that ships with the program, from the public-domain books in BOOKS (train.txt.xz and valid.txt.xz).
 starter: $(READY)
-	mkdir -p build
-	$(BIN)/rnncli corpora make python-docs --out build/python-docs.txt --overwrite
-	$(BIN)/rnncli train $(PROSE) corpora/verse-en.txt build/python-docs.txt --out build/starter --overwrite \
-	  --minutes 10 --vocab-size 4000 --hidden-size 384 --embedding-size 192
-	rm -rf build/starter/training models/starter
-	mkdir -p models
-	mv build/starter models/starter
+	$(BIN)/rnncli train $(BOOKS)/train.txt.xz --valid $(BOOKS)/valid.txt.xz --out build/starter --overwrite \
+	  --minutes 52 --vocab-size 10000 --hidden-size 768 --embedding-size 256
+	$(BIN)/rnncli export build/starter --quantize int8 --out models/starter --overwrite
+
+# What the README shows of the program's screens.
+pictures: $(READY)
+	$(BIN)/python docs/picture.py
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -87,7 +88,7 @@ def split_blocks(
         if not any(text.strip() for text in _read(split.valid, encoding)):
             raise CorpusError(f"the validation text {split.valid[0].name} is empty", hint=_MORE)
         names = [source.name for source in split.valid]
-        how = ", ".join(names[:3] + ["..."] * (len(names) > 3))
+        how = ", ".join([os.path.basename(name) for name in names[:3]] + ["..."] * (len(names) > 3))
         return Parts(how, share, partial(_given, sources, split.valid, encoding))
     if unit == "lines":
         if lines < 2:

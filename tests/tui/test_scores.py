@@ -20,9 +20,9 @@ from rnncli.inference.tempered import TemperedScorer
 from rnncli.records import LN2, Tally, TextScore
 from rnncli.tui import conversation, scoring, tint
 from rnncli.tui.app import ChatApp
-from rnncli.tui.prompt import Prompt
 from rnncli.tui.desk import Start
 from rnncli.tui.figures import Run, figures, shift, table
+from rnncli.tui.prompt import Prompt
 from rnncli.tui.score_editor import ScoreEditor
 from rnncli.tui.score_panel import ScorePanel, WordList, two_temperatures
 from rnncli.tui.scores import ScoresScreen
