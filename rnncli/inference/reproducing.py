@@ -47,9 +47,10 @@ def _again(story: Story, path: list[int]) -> Iterator[tuple[int, int | None, flo
             yield node, *story.drawn_after(before, states.prediction(before), config, tree.samples[node])
         elif by == HEALED:
             healing, config = tree.healings[node], tree.configs[tree.settings[node]]
-            size = healing.size
             drawn = story.healed_after(before, states, healing.taken, healing.original, config, tree.samples[node])
-            found = drawn if len(drawn) == size else [(None, 0.0)] * size
+            found = drawn if len(drawn) == healing.size else [(None, 0.0)] * healing.size
+            # A path may leave a piece inside it.
+            size = sum(one == node + i for i, one in enumerate(path[at : at + healing.size]))
             for one, (token_id, logprob) in zip(path[at : at + size], found, strict=False):
                 yield one, token_id, logprob
         else:
