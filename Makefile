@@ -1,5 +1,6 @@
 # make demo: install, train on real text for a minute, sample the model, score a sentence with it
 # make test: install, then every check there is
+# make test-tui: the terminal app in more sizes, with longer texts and walks
 # make help: write down what --help shows, after a change of a command or an option
 # make starter BOOKS=FOLDER: train the model that comes with the program
 # make pictures: draw the pictures in the README anew
@@ -10,7 +11,7 @@ READY  := $(VENV)/.ready
 HOSTS  := $(VENV)/.hosts
 PROSE  := corpora/stories-en.txt corpora/dialogue-en.txt corpora/howto-en.txt
 
-.PHONY: demo test check unit help starter pictures clean
+.PHONY: demo test test-tui check unit help starter pictures clean
 
 demo: $(READY)
 	$(BIN)/rnncli train $(PROSE) --minutes 1 --name demo --overwrite
@@ -31,6 +32,10 @@ check: $(READY)
 # pytest fails where a test was skipped or is expected to fail, and prints how many: tests/conftest.py.
 unit: $(HOSTS)
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+# Not among the others: pyproject.toml leaves their folder out where it is not asked for.
+test-tui: $(READY)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist load tests/tui_more
 
 help: $(READY)
 	$(BIN)/python -m rnncli.cli.write_help

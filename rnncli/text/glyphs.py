@@ -9,6 +9,10 @@ _GLYPHS: dict[int, str] = {
     **{code: f"<U+{code:04X}>" for code in (*range(0x80, 0xA0), *_BIDI)},
     **dict.fromkeys(range(0xD800, 0xE000), "\ufffd"),
 }
+_ONE_EACH = {
+    **{code: glyph if len(glyph) == 1 else "\ufffd" for code, glyph in _GLYPHS.items()},
+    **dict.fromkeys((0x2028, 0x2029), "\ufffd"),
+}
 
 
 def visible(text: str) -> str:
@@ -19,3 +23,8 @@ def visible(text: str) -> str:
 def one_line(text: str) -> str:
     """The text visible, on one line."""
     return visible(" ".join(text.split("\n"))).replace("\t", " ")
+
+
+def one_each(text: str) -> str:
+    """The text visible, a character for a character, so that places stay the same; other ends of lines show too."""
+    return text.translate(_ONE_EACH)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -13,19 +13,17 @@ from textual.binding import Binding, BindingType
 from textual.color import Color
 from textual.screen import Screen
 
-from rnncli.config import SampleConfig
 from rnncli.text.glyphs import one_line
 from rnncli.tui.chat import ChatScreen
 from rnncli.tui.desk import Desk
+from rnncli.tui.pad_reports import Wrote
 from rnncli.tui.performer import HERTZ, Failed
 from rnncli.tui.picker import ModelPicker, SaveAs, models_there_are
-from rnncli.tui.prompt import Prompt
-from rnncli.tui.reports import Copied, Grown, Loaded, TakenBack, Told
+from rnncli.tui.reports import Copied, Grown, Loaded, To, Told
 
 if TYPE_CHECKING:
+    from rnncli.tui.pad import PadScreen
     from rnncli.tui.scores import ScoresScreen
-
-Config = Callable[[], SampleConfig]
 
 
 class ChatApp(Desk):
@@ -35,8 +33,6 @@ class ChatApp(Desk):
     CSS_PATH = "app.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "stop_or_copy", "stop", show=False, priority=True, id="app.stop"),
-        Binding("f2", "show('chat')", "chat", id="app.chat"),
-        Binding("f4", "show('scores')", "scores", id="app.scores"),
         Binding("ctrl+o", "models", "models", id="app.models"),
         Binding("ctrl+s", "save", "save", id="app.save"),
         Binding("f1", "help", "help", id="app.help"),
@@ -53,20 +49,38 @@ class ChatApp(Desk):
         self.call_after_refresh(self.open_model, self.start.model, self._begin)
 
     @cached_property
+    def pad(self) -> PadScreen:
+        """The second screen, made when it is first asked for, as the third: they need what a model does."""
+        from rnncli.tui.pad import PadScreen
+
+        screen = PadScreen(self.revisions)
+        self.install_screen(screen, "pad")
+        if self.loaded is not None:
+            screen.take(self.loaded)
+        return screen
+
+    @cached_property
     def scores(self) -> ScoresScreen:
-        """The other screen, made when it is first asked for: it needs what a model does."""
+        """The third screen."""
         from rnncli.tui.scores import ScoresScreen
 
         screen = ScoresScreen()
         self.install_screen(screen, "scores")
         return screen
 
+    def _ours(self, screen: Screen[Any]) -> ChatScreen | PadScreen | ScoresScreen | None:
+        """A screen, if it is one of the three and no dialog."""
+        for name in ("chat", "pad", "scores"):
+            if vars(self).get(name) is screen:
+                return vars(self)[name]  # type: ignore[no-any-return]
+        return None
+
     def _drain(self) -> None:
         reports = self.performer.drain()
         self.answer()
-        for grown, group in groupby(reports, key=lambda report: isinstance(report, Grown)):
-            if grown:
-                self.chat.grow([report for report in group if isinstance(report, Grown)])
+        for (kind, together), group in groupby(reports, key=_sort_of):
+            if together:
+                (self.pad if kind == "pad" else self.chat).grow([to.report for to in group])
             else:
                 for report in group:
                     self._take(report)
@@ -75,26 +89,23 @@ class ChatApp(Desk):
         match report:
             case Failed(error):
                 self._failed(error)
-            case Told(text):
+            case To(_, Told(text)):
                 self.notify(one_line(text), markup=False)
-            case Copied(text):
-                self.scores.begin(text)
-                self.action_show("scores")
-            case TakenBack(text):
-                prompt = self.chat.query_one(Prompt)
-                prompt.text = text
-                prompt.move_cursor(prompt.document.end)
-                prompt.focus()
+            case To(_, Copied(text)):
+                self.show_scores(text)
+            case To(_, Loaded() as loaded):
+                self._loaded(loaded)
+                self.chat.take(loaded)
+                for name in ("pad", "scores"):
+                    if name in vars(self):
+                        vars(self)[name].take(loaded)
+            case To(kind, what):
+                (self.pad if kind == "pad" else self.chat).take(what)
             case _:
-                if isinstance(report, Loaded):
-                    self._loaded(report)
-                self.chat.take(report)
-                if "scores" in vars(self):
-                    self.scores.take(report)
+                self.scores.take(report)
 
     def _loaded(self, report: Loaded) -> None:
-        self.model_name = one_line(report.name)
-        self.unit, self.speakers = None, report.speakers
+        self.loaded, self.model_name, self.speakers = report, one_line(report.name), report.speakers
         if self.start.model is None and report.name == "starter":
             self.notify("This is the starter. Your own: rnncli train YOUR.txt", timeout=8)
         if report.silent:
@@ -128,13 +139,19 @@ class ChatApp(Desk):
         else:
             self.notify("Ctrl-Q quits", timeout=2)
 
+    def copy_to_clipboard(self, text: str) -> None:
+        """A byte that is no character cannot be copied."""
+        super().copy_to_clipboard(text.encode("utf-8", "replace").decode())
+
     def action_show(self, name: str) -> None:
         """Go to one of the screens."""
-        self.switch_screen(self.scores if name == "scores" else name)
+        if self._ours(self.screen) is not None:
+            self.switch_screen(getattr(self, name))
 
-    def action_score_text(self) -> None:
-        """Look at the scores of what was written in the chat."""
-        self.ask("copy", lambda talk: self.performer.report(Copied(talk.text)))
+    def show_scores(self, text: str) -> None:
+        """Look at the scores of a text."""
+        self.scores.begin(text)
+        self.action_show("scores")
 
     def action_help(self) -> None:
         if self.screen.query("HelpPanel"):
@@ -150,19 +167,31 @@ class ChatApp(Desk):
         self.push_screen(ModelPicker(models_there_are()), chosen)
 
     def action_save(self) -> None:
-        def chosen(name: str | None) -> None:
-            if name:
-                path = Path(name).expanduser()
-                self.write(lambda talk, config: self.performer.report(Told(talk.export(path))))
+        screen = self._ours(self.screen)
 
-        if self.model_name:
-            self.push_screen(SaveAs(f"{self.model_name}-chat.md"), chosen)
+        def chosen(name: str | None) -> None:
+            if name and screen is not None:
+                screen.save(Path(name).expanduser())
+
+        if self.model_name and screen is not None:
+            self.push_screen(SaveAs(f"{self.model_name}-{screen.KIND}.{screen.ENDING}"), chosen)
+
+    def _keep_pad(self) -> None:
+        if "pad" in vars(self):
+            self.write(lambda talk, config: self.pad.keep(self.draft), always=True)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         yield from super().get_system_commands(screen)
-        yield SystemCommand("Save", "Write the chat as .md, .txt or .json", self.action_save)
+        yield SystemCommand("Save", "Write the text to a file", self.action_save)
         yield SystemCommand("Models", "Go on with another model", self.action_models)
         yield SystemCommand("Chat", "Write in turns", lambda: self.action_show("chat"))
+        yield SystemCommand("Pad", "Write freely; the model goes on where you say", lambda: self.action_show("pad"))
         yield SystemCommand("Scores", "How unexpected a text of yours is", lambda: self.action_show("scores"))
-        if isinstance(screen, ChatScreen) or screen is vars(self).get("scores"):
-            yield from screen.commands()
+        ours = self._ours(screen)
+        if ours is not None:
+            yield from ours.commands()
+
+
+def _sort_of(report: Any) -> tuple[str, bool]:
+    """For whom a report is, and whether it is one of many that come together."""
+    return (report.kind, isinstance(report.report, Grown | Wrote)) if isinstance(report, To) else ("", False)

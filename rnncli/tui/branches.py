@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from rnncli.inference.story import Story
 from rnncli.inference.tree import ROOT
 from rnncli.tui.reports import Branch
@@ -10,14 +12,21 @@ MOST_READ = 40
 """Tokens of a stretch whose text is shown."""
 
 
-def branches_of(story: Story, node: int) -> Branch | None:
-    """All stretches below the root, ``node`` being where we are; None where nothing was written."""
+Children = Callable[[int], Sequence[int]]
+
+
+def branches_of(story: Story, node: int, children: Children | None = None) -> Branch | None:
+    """All stretches below the root, ``node`` being where we are; None where nothing was written.
+
+    ``children``: what was written on from a node, where not all of it is to be shown.
+    """
+    children = children or story.children
     tree = story.tree
     here = set(tree.path(node))
     # The last first: a stretch begins with a higher number than the one that it hangs on.
     below: dict[int, list[Branch]] = {}
-    for start in sorted(_starts(story), reverse=True):
-        nodes = _stretch(story, start)
+    for start in sorted(_starts(len(story), children), reverse=True):
+        nodes = _stretch(start, children)
         leaf = nodes[-1]
         inner = sorted(below.pop(leaf, []), key=lambda branch: branch.start)
         text = b"".join(map(story.data, nodes[:MOST_READ])).decode("utf-8", "replace")
@@ -27,19 +36,19 @@ def branches_of(story: Story, node: int) -> Branch | None:
     return Branch(ROOT, ROOT, "", 0, True, first) if first else None
 
 
-def _starts(story: Story) -> list[int]:
+def _starts(nodes: int, children: Children) -> list[int]:
     """Nodes with which a stretch begins: children of the root and of forks."""
-    starts = []
-    for node in range(len(story)):
-        children = story.children(node)
-        if node == ROOT or len(children) > 1:
-            starts += children
+    starts: list[int] = []
+    for node in range(nodes):
+        found = children(node)
+        if node == ROOT or len(found) > 1:
+            starts += found
     return starts
 
 
-def _stretch(story: Story, start: int) -> list[int]:
+def _stretch(start: int, children: Children) -> list[int]:
     """The nodes from one to the next fork or leaf."""
     nodes = [start]
-    while len(children := story.children(nodes[-1])) == 1:
-        nodes += children
+    while len(found := children(nodes[-1])) == 1:
+        nodes += found
     return nodes

@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from rnncli.text.glyphs import one_line
-from rnncli.tui import tint
-from rnncli.tui.inside import InsidePanel
 from rnncli.tui.next_panel import NextPanel
 from rnncli.tui.prompt import Prompt
-from rnncli.tui.reports import Ended, Grown, Loaded, Looked, Moved, Offered, Shape, Token, UnitShown, UnitValues
+from rnncli.tui.reports import Copied, Ended, Grown, Loaded, Looked, Moved, TakenBack, Token, Told
 from rnncli.tui.settings import SettingsPanel
 from rnncli.tui.side import BranchPanel, SidePanel
+from rnncli.tui.story_screen import REASONS, StoryScreen
 from rnncli.tui.token_view import Shown, TokenView
 
 if TYPE_CHECKING:
-    from rnncli.tui.app import ChatApp
-
-REASONS = {"length": "stopped at its length", "stop": "stopped at a stop text", "stopped": "stopped by you"}
+    from rnncli.tui.conversation import Conversation
 
 
-class ChatScreen(Screen[None]):
+class ChatScreen(StoryScreen):
     """A text that you and a model write in turns."""
 
     HELP = """
@@ -41,40 +37,27 @@ Press **Tab** (or **up** in an empty line) to walk through the text: arrows move
 The panel shows what the model expected there; choose another token with **Enter** and the text branches.
 **Backspace** on a token ends the text there. Nothing is lost: all branches are under *Branches*.
 
-**Ctrl-F** takes the text to **F4**, where the scores of any text are.
+**Ctrl-F** takes the text to **F4**, where the scores of any text are; **F3** is a pad to write freely on.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r", "again", "another answer", id="chat.again"),
         Binding("ctrl+g", "go_on", "go on", id="chat.go_on"),
         Binding("ctrl+l", "take_back", "edit last line", id="chat.take_back"),
         Binding("ctrl+n", "anew", "new", id="chat.new"),
-        Binding("ctrl+t", "tint", "tint", id="chat.tint"),
-        Binding("ctrl+f", "app.score_text", "scores of this", show=False, id="chat.scores"),
-        Binding("f6", "side", "panel", id="chat.side"),
-        Binding("f7", "tab('next')", "next token", show=False, id="chat.next"),
-        Binding("f8", "tab('inside')", "look inside", show=False, id="chat.inside"),
-        Binding("f9", "tab('branches')", "branches", show=False, id="chat.branches"),
-        Binding("f5", "tab('settings')", "settings", id="chat.settings"),
         Binding("backspace", "rewind", "end the text here", show=False, id="chat.rewind"),
         Binding("escape", "leave", "stop, or back to the prompt", show=False, id="chat.leave"),
     ]
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - as Screen has it
-
-    app: ChatApp
+    KIND = "chat"
 
     def __init__(self) -> None:
         super().__init__()
         self.tokens: list[Token] = []
-        self.units: list[float] | None = None
-        """A hidden unit after each token, where the text is tinted by one."""
-        self.reach = 1.0
-        self.tinted = True
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="body"):
             with Vertical(id="text-column"):
                 yield TokenView(id="text")
-                yield Static(self._legend(), id="legend")
+                yield Static(self.legend(), id="legend")
                 yield Prompt(id="prompt", placeholder="opening the model…", tab_behavior="focus", compact=True)
             yield SidePanel(self.app.config, id="side")
         yield Static("", id="status")
@@ -84,20 +67,23 @@ The panel shows what the model expected there; choose another token with **Enter
         self.query_one(Prompt).focus()
 
     @property
+    def manuscript(self) -> Conversation:
+        return self.app.talk
+
+    @property
     def view(self) -> TokenView:
         return self.query_one(TokenView)
 
     # -- what the model's thread reports
 
     def take(self, report: object) -> None:
-        """Show one report; tokens that came together come through ``grow``."""
         match report:
             case Loaded():
                 self._loaded(report)
             case Moved(tokens):
                 self.tokens = list(tokens)
                 self.units = None
-                self.view.show([self._shown(i) for i in range(len(self.tokens))])
+                self._show()
                 self.view.scroll_end(animate=False)
                 self._status()
                 self.follow_up()
@@ -105,83 +91,68 @@ The panel shows what the model expected there; choose another token with **Enter
                 speed = f"{tokens / seconds:,.0f} tokens/s" if seconds > 0 else ""
                 self._status(" · ".join(part for part in (REASONS.get(reason, ""), speed) if part))
                 self.follow_up()
+            case TakenBack(text):
+                prompt = self.query_one(Prompt)
+                prompt.text = text
+                prompt.move_cursor(prompt.document.end)
+                prompt.focus()
             case Looked(place, outlook):
                 if place == self.view.cursor:
                     self.query_one(NextPanel).show(outlook)
-            case Shape(root):
-                self.query_one(BranchPanel).show(root)
-            case Offered(offers):
-                self.query_one(InsidePanel).show_offers(offers)
-            case UnitValues(values, reach):
-                self.units, self.reach = list(values), reach
-                self._retint()
-            case UnitShown(look):
-                self.query_one(InsidePanel).show_unit(look)
+            case _:
+                super().take(report)
 
-    def grow(self, reports: list[Grown]) -> None:
-        """Show tokens that came since the last time."""
+    def grow(self, reports: Sequence[Grown]) -> None:
         begin = len(self.tokens)
         self.tokens += [report.token for report in reports]
         self.view.extend(self._shown(i) for i in range(begin, len(self.tokens)))
         self._status()
 
     def _loaded(self, report: Loaded) -> None:
+        self.show_model(report)
         prompt = self.query_one(Prompt)
         prompt.placeholder = "type a line; Enter sends it" if report.play is None else "speak; Enter sends it"
         prompt.placeholder = one_line(report.silent) or prompt.placeholder
-        self.query_one(InsidePanel).set_sizes(report.layers, report.units)
         self.query_one(SettingsPanel).show_speakers(report.speakers)
         self._status()
 
-    def follow_up(self) -> None:
-        """Have the panel that shows brought up to date, when the model is idle."""
-        tab = self.query_one(SidePanel).tab
-        if tab == "next":
-            self.ask_about(self.view.cursor)
-        elif tab == "branches":
-            self.app.ask("branches", lambda talk: talk.shape())
-        elif tab == "inside":
-            self.app.look_inside(self.view.cursor)
+    @property
+    def pointed(self) -> int | None:
+        return self.view.cursor
 
-    def ask_about(self, place: int | None) -> None:
-        """Ask for what stood to come at a place of the text."""
+    def ask_about_next(self) -> None:
+        place = self.view.cursor
         node = None if place is None else self.tokens[place].node
         config = self.app.config
         self.app.ask("next", lambda talk: talk.look(place, node, config))
+
+    def save(self, path: Path) -> None:
+        self.app.write(lambda talk, config: talk.report(Told(talk.export(path))))
+
+    def commands(self) -> Iterable[SystemCommand]:
+        yield from super().commands()
+        yield SystemCommand("Another answer", "Write the last answer again", self.action_again)
+        yield SystemCommand("New", "An empty text; the branches stay", self.action_anew)
 
     # -- how it shows
 
     def _shown(self, index: int) -> Shown:
         token = self.tokens[index]
-        level: int | None = None
-        if self.units is not None:
-            level = tint.unit_step(self.units[index], self.reach) if index < len(self.units) else None
-        elif self.tinted:
-            level = tint.surprisal_step(token.bits)
-        return Shown(token.text, level, token.typed)
+        return Shown(token.text, self.level(index, token.bits), token.typed)
 
-    def _retint(self) -> None:
+    def _show(self) -> None:
         self.view.show([self._shown(i) for i in range(len(self.tokens))])
-        self.query_one("#legend", Static).update(self._legend())
 
-    def _legend(self) -> Content:
-        if self.units is not None:
-            return Content("the unit: below 0 in one colour, above 0 in the other; stronger is further from 0")
-        if not self.tinted:
-            return Content("")
-        background, hue = (self.app.theme_color(name) for name in ("background", "warning"))
-        papers = tint.ramp(background, hue, tint.STEPS)
-        parts: list[str | tuple[str, str]] = ["bits "]
-        for paper, low in zip(papers, (0, *tint.LIMITS), strict=True):
-            parts.append((f" {low:g} ", f"{tint.ink(paper).hex} on {paper.hex}"))
-        return Content.assemble(*parts)
+    def retint(self) -> None:
+        self._show()
+        super().retint()
 
     def _status(self, more: str = "") -> None:
         chars = sum(len(token.text) for token in self.tokens)
         bits = sum(token.bits for token in self.tokens)
         per_char = f"{bits / chars:.2f} bits a character" if chars else "nothing written yet"
         parts = [self.app.model_name, f"{len(self.tokens):,} tokens", per_char, self.app.who(), more]
-        self.query_one("#status", Static).update(Content(" · ".join(part for part in parts if part)))
+        self.query_one("#status", Static).update(Content(" · ".join(part for part in parts if part)), layout=False)
 
     # -- what you do
 
@@ -201,21 +172,10 @@ The panel shows what the model expected there; choose another token with **Enter
         self.app.write(lambda talk, config: talk.anew())
 
     def action_take_back(self) -> None:
-        self.app.take_back()
+        self.app.write(lambda talk, config: talk.report(TakenBack(talk.take_back())))
 
-    def action_tint(self) -> None:
-        self.units, self.tinted = None, not self.tinted or self.units is not None
-        self._retint()
-
-    def action_side(self) -> None:
-        self.toggle_class("-side")
-        self.toggle_class("-no-side")
-
-    def action_tab(self, name: str) -> None:
-        self.remove_class("-no-side")
-        self.add_class("-side")
-        self.query_one(SidePanel).open_tab(name)
-        self.follow_up()
+    def action_score_text(self) -> None:
+        self.app.ask("copy", lambda talk: talk.report(Copied(talk.text)))
 
     def action_rewind(self) -> None:
         place = self.view.cursor
@@ -251,26 +211,6 @@ The panel shows what the model expected there; choose another token with **Enter
         self.view.point(None)
         self.app.write(lambda talk, config: talk.go_to(event.node))
 
-    def on_inside_panel_chosen(self, event: InsidePanel.Chosen) -> None:
-        self.units = None
-        if event.unit is None:
-            self._retint()
-        self.app.tint_by(event.unit, self.view.cursor)
-
-    def on_settings_panel_changed(self, event: SettingsPanel.Changed) -> None:
-        self.app.config = event.config
-
     def on_settings_panel_named(self, event: SettingsPanel.Named) -> None:
         self.app.name_speakers(event.me, event.it)
         self._status()
-
-    def on_tabbed_content_tab_activated(self) -> None:
-        self.follow_up()
-
-    def commands(self) -> Iterable[SystemCommand]:
-        """For the palette."""
-        yield SystemCommand("Scores of this text", "Look at this text's scores", self.app.action_score_text)
-        yield SystemCommand("Another answer", "Write the last answer again", self.action_again)
-        yield SystemCommand("New", "An empty text; the branches stay", self.action_anew)
-        for tab in SidePanel.TABS:
-            yield SystemCommand(f"Panel: {tab}", f"Show {tab}", partial(self.action_tab, tab))

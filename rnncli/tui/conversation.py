@@ -1,4 +1,4 @@
-"""A model, the story written with it, and where in it we are. No Textual here.
+"""A text that a person and a model write in turns. No Textual here.
 
 Everything below runs in the performer's thread, one job at a time, and tells the screen through reports.
 """
@@ -10,29 +10,25 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from rnncli.api import Model, load
+from rnncli.api import load
 from rnncli.config import SampleConfig
 from rnncli.inference.story import Story
 from rnncli.inference.tree import DRAWN, ROOT, TYPED
 from rnncli.text.escapes import text_of
 from rnncli.tui import keeping
-from rnncli.tui.branches import branches_of
-from rnncli.tui.next_panel import MOST, Candidate, Outlook
-from rnncli.tui.reports import Ended, Grown, Loaded, Looked, Moved, Shape, Token
+from rnncli.tui.manuscript import Manuscript
+from rnncli.tui.reports import Ended, Grown, Loaded
 from rnncli.tui.speakers import Play, find_play
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rnncli.inference.look import Look
-
-LN2 = 0.6931471805599453
 PROBE = 400
 """Tokens that a model writes unseen, to see whether it writes plays."""
 
 
-class Conversation:
-    """``report`` is called with each report; ``stopping`` asked between two tokens."""
+class Conversation(Manuscript):
+    """The chat's text."""
 
     def __init__(
         self,
@@ -42,28 +38,18 @@ class Conversation:
         *,
         keeps: bool = False,
     ) -> None:
-        self.report, self.stopping = report, stopping
+        super().__init__(report, stopping)
         self.how = how or {}
         self.keeps = keeps
         """Whether the chat is written to the disk as it grows."""
         self.file: Path | None = None
-        self.model: Model | None = None
         self.play: Play | None = None
         self.speakers: tuple[str, str] | None = None
         """Who the person is, and who answers."""
-        self.node = ROOT
-        self._story: Story | None = None
         self._text = ""
         """The text under a model that does not write."""
         self._said: dict[int, str] = {}
         """What the person typed, by the node that it ended at."""
-
-    @property
-    def story(self) -> Story:
-        if self._story is None and self.model is not None:
-            _ = self.model.sampler  # says why it does not write
-        assert self._story is not None
-        return self._story
 
     @property
     def text(self) -> str:
@@ -135,7 +121,7 @@ class Conversation:
                 break
             self.node = self.story.draw(self.node, now, sample=sample)
             tokens += 1
-            self.report(Grown(self._token(self.node)))
+            self.report(Grown(self.token(self.node)))
             found = self.story.stopped(self.node, now)
             if found is not None:
                 reason = found
@@ -210,12 +196,6 @@ class Conversation:
         self.file, self._said = found, {}
         self.go_to(len(self.story) - 1)
 
-    def export(self, path: Path) -> str:
-        """Write the text to a file of the person's; what was done is returned."""
-        assert self.model is not None
-        keeping.export(path, self.model, self.story, self.node)
-        return f"saved as {path}"
-
     # -- places
 
     def go_to(self, node: int) -> None:
@@ -229,68 +209,3 @@ class Conversation:
         self.show()
         if self.story.stopped(self.node, self._bounded(config())) is None:
             self.write(config)
-
-    def show(self) -> None:
-        """Report the whole text."""
-        self.report(Moved(self.tokens()))
-
-    def tokens(self) -> list[Token]:
-        """The text, a token each."""
-        if self._story is None:
-            return []
-        tree = self.story.tree
-        nodes = tree.path(self.node, ROOT) if self.node != ROOT else []
-        texts = self.story.texts(self.node)
-        return [
-            Token(node, text, -tree.logprobs[node] / LN2, tree.by[node] == TYPED)
-            for node, text in zip(nodes, texts, strict=True)
-        ]
-
-    def _token(self, node: int) -> Token:
-        tree = self.story.tree
-        return Token(node, self.story.text(node), -tree.logprobs[node] / LN2, tree.by[node] == TYPED)
-
-    # -- looking
-
-    def look(self, place: int | None, node: int | None, config: SampleConfig) -> None:
-        """Report what stood to come before a node, or, with None, what stands to come after the text."""
-        if self._story is None:
-            return
-        story = self.story
-        if node is None:
-            found = story.distribution(self.node, config)
-            self.report(Looked(None, self._outlook(found, None, None)))
-            return
-        known = story.node(node)
-        assert known.parent is not None
-        found = story.distribution(known.parent, known.config or config)
-        self.report(Looked(place, self._outlook(found, known.id, known.logprob)))
-
-    def _outlook(self, found: Look, chosen: int | None, logprob: float | None) -> Outlook:
-        tokenizer = self.story.tokenizer
-        ids = found.likeliest(MOST).tolist()
-        if chosen is not None and chosen not in ids:
-            ids[-1] = chosen
-        candidates = [
-            Candidate(
-                i,
-                tokenizer.decode_bytes([i]).decode("utf-8", "replace"),
-                float(found.model_V[i]),
-                float(found.drawn_V[i]),
-            )
-            for i in ids
-        ]
-        return Outlook(
-            candidates=candidates,
-            entropy=found.entropy_bits,
-            entropy_after=found.drawn_entropy_bits,
-            cuts=[(f"{cut.field.replace('_', '-')} {cut.value:g}", cut.left) for cut in found.cuts],
-            vocab_size=len(found.model_V),
-            chosen=chosen,
-            rank=None if chosen is None else found.rank(chosen),
-            logprob=logprob,
-        )
-
-    def shape(self) -> None:
-        """Report all branches, forks only."""
-        self.report(Shape(None if self._story is None else branches_of(self.story, self.node)))

@@ -14,13 +14,13 @@ from textual.app import App
 from rnncli.config import SampleConfig, with_seed
 from rnncli.errors import RnncliError
 from rnncli.text.glyphs import one_line
-from rnncli.tui.inside import Unit
 from rnncli.tui.performer import Performer
-from rnncli.tui.reports import TakenBack
+from rnncli.tui.reports import Loaded, To
 
 if TYPE_CHECKING:
     from rnncli.tui.conversation import Conversation
-    from rnncli.tui.units import Units
+    from rnncli.tui.draft import Draft
+    from rnncli.tui.revisions import Revisions
 
 Config = Callable[[], SampleConfig]
 
@@ -48,8 +48,8 @@ class Desk(App[None]):
         self.config = with_seed(dataclasses.replace(config, count=1, beam=0))
         self.model_name = ""
         self.performer = Performer()
-        self.unit: Unit | None = None
-        self._units: Units | None = None
+        self.loaded: Loaded | None = None
+        """What was told of the model."""
         self._asked: dict[str, Callable[[Conversation], None]] = {}
         self.start = start
         self._round = self.performer.round
@@ -59,7 +59,11 @@ class Desk(App[None]):
         self.performer.stop()
         if self.model_name:
             self.performer.submit(self.talk.keep, always=True)
+            self._keep_pad()
         self.performer.close()
+
+    def _keep_pad(self) -> None:
+        """Have the pad written to the disk, if there is one."""
 
     # -- the model's thread
 
@@ -68,15 +72,39 @@ class Desk(App[None]):
         """The conversation; first asked for in the model's thread, since it imports what a model needs."""
         from rnncli.tui.conversation import Conversation
 
-        how, keep = self.start.how, self.start.keep
-        return Conversation(self.performer.report, lambda: self.performer.stopping(self._round), how, keeps=keep)
+        return Conversation(self._reporter("chat"), self._stopping, self.start.how, keeps=self.start.keep)
 
-    def _look_inside(self) -> Units:
-        from rnncli.tui.units import Units
+    @cached_property
+    def revisions(self) -> Revisions:
+        """The pad's text, as the screen has it."""
+        from rnncli.tui.revisions import Revisions
 
-        if self._units is None:
-            self._units = Units(self.talk)
-        return self._units
+        return Revisions()
+
+    @cached_property
+    def draft(self) -> Draft:
+        """The pad's text as a story; first asked for in the model's thread, when there is a pad."""
+        from rnncli.tui.draft import Draft
+
+        draft = Draft(self._reporter("pad"), self._stopping, lambda: self.revisions.hand)
+        draft.keeps = self.start.keep
+        if self.talk.model is not None:
+            draft.take_model(self.talk.model)
+        if self.start.resume and self.start.chat is None:
+            draft.resume()
+        return draft
+
+    def _stopping(self) -> bool:
+        return self.performer.stopping(self._round)
+
+    def _reporter(self, kind: str) -> Callable[[object], None]:
+        """How a screen is reported to."""
+        return lambda report: self.performer.report(To(kind, report))
+
+    def _run(self, round_: int, job: Callable[[], None]) -> None:
+        """In the model's thread: a job, and by which round it is told to stop."""
+        self._round = round_
+        job()
 
     def ask(self, what: str, job: Callable[[Conversation], None]) -> None:
         """Have something looked up when the model is idle; of several askings for the same the last one counts."""
@@ -88,19 +116,14 @@ class Desk(App[None]):
         if not self.model_name or self.performer.busy:
             return
         for job in self._asked.values():
-            self.performer.submit(partial(job, self.talk))
+            self.performer.submit(partial(self._run, self.performer.round, partial(job, self.talk)))
         self._asked.clear()
 
     def write(self, job: Callable[[Conversation, Config], None], *, always: bool = False) -> None:
         """Stop what the model does, and have it do this; ``always``: even if it is stopped before its turn."""
         self.performer.stop()
         self._asked.clear()
-        round_ = self.performer.round
-
-        def run() -> None:
-            self._round = round_
-            job(self.talk, lambda: self.config)
-
+        run = partial(self._run, self.performer.round, lambda: job(self.talk, lambda: self.config))
         self.performer.submit(run, always=always)
 
     def open_model(self, name: str | None, then: Callable[[Conversation], None] = lambda talk: None) -> None:
@@ -108,7 +131,8 @@ class Desk(App[None]):
 
         def job(talk: Conversation, config: Config) -> None:
             talk.open(name)
-            self._units = None
+            if "draft" in vars(self) and talk.model is not None:
+                self.draft.take_model(talk.model)
             then(talk)
 
         self.write(job, always=True)
@@ -127,35 +151,14 @@ class Desk(App[None]):
         self.performer.stop()
         return True
 
-    def take_back(self) -> None:
-        """Put the last line back into the prompt."""
-        self.write(lambda talk, config: self.performer.report(TakenBack(talk.take_back())))
+    def save_text(self, path: Path, text: str) -> None:
+        """Write a text to a file of the person's."""
+        from rnncli.tui import keeping
 
-    def look_inside(self, place: int | None) -> None:
-        """Bring the panel of hidden units up to date."""
-        unit = self.unit
-
-        def job(talk: Conversation) -> None:
-            units = self._look_inside()
-            units.offer()
-            if unit is not None:
-                units.look(unit, place)
-
-        self.ask("inside", job)
-
-    def tint_by(self, unit: Unit | None, place: int | None) -> None:
-        """Tint the text by a hidden unit, or no longer."""
-        self.unit = unit
-        if unit is None:
-            return
-        chosen = unit
-
-        def job(talk: Conversation) -> None:
-            units = self._look_inside()
-            units.tint(chosen)
-            units.look(chosen, place)
-
-        self.ask("tint", job)
+        try:
+            self.notify(one_line(keeping.export_text(path, text)), markup=False)
+        except (RnncliError, OSError) as error:
+            self._failed(error)
 
     def _failed(self, error: BaseException) -> None:
         message = error.message if isinstance(error, RnncliError) else f"{type(error).__name__}: {error}"

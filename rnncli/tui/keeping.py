@@ -1,4 +1,4 @@
-"""Chats on the disk: kept as they grow, found again, exported. No Textual here.
+"""Chats and pads on the disk: kept as they grow, found again, exported. No Textual here.
 
 They lie where programs keep what a person did (XDG's state folder), one JSON file each; see formats/story.py.
 """
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from rnncli.errors import ConfigError, StoryError
 from rnncli.formats import story as files
+from rnncli.text.escapes import bytes_of
 
 if TYPE_CHECKING:
     from rnncli.api import Model
@@ -22,20 +23,20 @@ MOST_KEPT = 200
 """Chats: the oldest go."""
 
 
-def folder() -> Path:
-    """Where chats are kept."""
+def folder(kind: str = "chat") -> Path:
+    """Where chats are kept, or pads."""
     state = os.environ.get("XDG_STATE_HOME")
-    return (Path(state) if state else Path.home() / ".local" / "state") / "rnncli" / "chats"
+    return (Path(state) if state else Path.home() / ".local" / "state") / "rnncli" / f"{kind}s"
 
 
-def new_file(model: Model) -> Path:
-    """A file for a new chat, named after its model and the time. It is not made yet."""
+def new_file(model: Model, kind: str = "chat") -> Path:
+    """A file for a new chat or pad, named after its model and the time. It is not made yet."""
     name = re.sub(r"[^\w.-]", "_", model.name)[:60] or "model"
     stem = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
-    path, number = folder() / f"{stem}.json", 1
+    path, number = folder(kind) / f"{stem}.json", 1
     while path.exists():
         number += 1
-        path = folder() / f"{stem}-{number}.json"
+        path = folder(kind) / f"{stem}-{number}.json"
     return path
 
 
@@ -48,7 +49,7 @@ def save(path: Path, model: Model, story: Story) -> None:
     """Write a chat whole. Only its owner may read it."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     files.save(path, story, author(model))
-    if path.parent == folder():
+    if path.parent in (folder(), folder("pad")):
         for old in sorted(path.parent.glob("*.json"), key=lambda one: one.stat().st_mtime)[:-MOST_KEPT]:
             old.unlink(missing_ok=True)
 
@@ -58,16 +59,16 @@ def load(path: Path, model: Model) -> Story:
     return files.load(path, model.sampler.engine, model.tokenizer, model.unit, author(model))
 
 
-def latest(model: Model) -> Path:
-    """The chat with this model that was written to last. A StoryError where there is none."""
-    found = sorted(folder().glob("*.json"), key=lambda one: -one.stat().st_mtime)
+def latest(model: Model, kind: str = "chat") -> Path:
+    """The chat or pad with this model that was written to last. A StoryError where there is none."""
+    found = sorted(folder(kind).glob("*.json"), key=lambda one: -one.stat().st_mtime)
     for path in found:
         try:
             load(path, model)
         except StoryError:
             continue
         return path
-    raise StoryError(f"there is no chat with {model.name} to go on with", hint=f"They are kept in {folder()}.")
+    raise StoryError(f"there is no {kind} with {model.name} to go on with", hint=f"They are kept in {folder(kind)}.")
 
 
 def export(path: Path, model: Model, story: Story, node: int) -> None:
@@ -81,3 +82,11 @@ def export(path: Path, model: Model, story: Story, node: int) -> None:
         path.write_bytes(story.path_data(node))
     else:
         raise ConfigError(f"a chat is written as .json, .md or .txt; got {path.name}")
+
+
+def export_text(path: Path, text: str) -> str:
+    """Write a text that no story has, bytes that are no UTF-8 as they were; what was done is returned."""
+    if path.suffix.lower() != ".txt":
+        raise ConfigError(f"a text that is not a chat's is written as .txt; got {path.name}")
+    path.write_bytes(bytes_of(text))
+    return f"saved as {path}"

@@ -43,7 +43,8 @@ class SaveAs(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical():
-            yield Label("Save as (.md and .txt: the text; .json: with all branches)")
+            text_alone = self.suggested.endswith(".txt")
+            yield Label("Save as" if text_alone else "Save as (.md and .txt: the text; .json: with all branches)")
             yield Input(self.suggested, id="file", select_on_focus=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

@@ -7,6 +7,7 @@ from typing import ClassVar
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.strip import Strip
 from textual.widgets import TextArea
 
 from rnncli.tui.token_view import TokenView
@@ -28,12 +29,20 @@ class Prompt(TextArea):
             self.text = text
 
     def action_send(self) -> None:
+        self.call_later(self._send)  # a key that comes first would overtake letters that wait to be taken
+
+    def _send(self) -> None:
         text = self.text
         self.clear()
         self.post_message(self.Sent(text))
 
     def action_new_line(self) -> None:
         self.insert("\n")
+
+    def render_line(self, y: int) -> Strip:
+        if self.content_size.width < 1:  # no placeholder can be wrapped to that
+            return Strip.blank(self.size.width)
+        return super().render_line(y)
 
     def on_key(self, event: events.Key) -> None:
         if event.key == "up" and not self.text:

@@ -1,4 +1,4 @@
-"""What the model's thread tells the screen. No Textual here, and no numpy: the screen is there before the model is."""
+"""What the model's thread tells the screens. No Textual here, and no numpy: a screen is there before the model is."""
 
 from __future__ import annotations
 
@@ -117,3 +117,10 @@ class TakenBack(NamedTuple):
     """The person's last line, to be edited."""
 
     text: str
+
+
+class To(NamedTuple):
+    """A report for one of the screens over a story."""
+
+    kind: str
+    report: object

@@ -67,6 +67,11 @@ class ScoreEditor(TextArea):
         lines = [meant(line) for line in self.document.lines]
         return lines[:-1] if lines and not lines[-1] else lines
 
+    @property
+    def meant(self) -> str:
+        """The whole text."""
+        return "\n".join(map(meant, self.document.lines))
+
     def line(self, row: int) -> str:
         """One of them."""
         return meant(self.document.get_line(row))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult, SystemCommand
@@ -22,6 +23,7 @@ from rnncli.tui.reports import Loaded
 from rnncli.tui.score_editor import ScoreEditor
 from rnncli.tui.score_panel import AskTemperatures, ScorePanel, WordList, token_lines
 from rnncli.tui.scoring import Asked, Begun, Found, LineScores, Setup, prune
+from rnncli.tui.story_screen import SCREEN_KEYS
 
 if TYPE_CHECKING:
     from rnncli.tui.app import ChatApp
@@ -43,9 +45,10 @@ Type or paste a text: each token is tinted by its surprisal in bits. Each line i
 
 **Ctrl-G** goes to the least expected word, **Ctrl-N** to the next one. **F7** is the list: **Enter** or **1** to **9**.
 **Ctrl-R** compares with another model, **F5** two temperatures of this one. **F6** shows or hides the panel,
-**Ctrl-T** the tint.
+**Ctrl-T** the tint. **Ctrl-S** saves the text.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
+        *SCREEN_KEYS,
         Binding("ctrl+g", "worst", "surprise", id="scores.worst"),
         Binding("ctrl+n", "next", "next", id="scores.next"),
         Binding("ctrl+r", "compare", "compare", id="scores.compare"),
@@ -56,6 +59,7 @@ Type or paste a text: each token is tinted by its surprisal in bits. Each line i
         Binding("escape", "leave", "stop, or back to the text", show=False, id="scores.leave"),
     ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - as Screen has it
+    KIND, ENDING = "text", "txt"
     VERTICAL_BREAKPOINTS = [(0, "-short"), (10, "-tall")]  # noqa: RUF012
 
     app: ChatApp
@@ -68,8 +72,7 @@ Type or paste a text: each token is tinted by its surprisal in bits. Each line i
         self.number = 0
         """Of the text as it is now: what is reported of an earlier one is not shown."""
         self._text = ""
-        self._note, self._stopped = "", False
-        self._at = -1
+        self._note, self._stopped, self._at = "", False, -1
         self._timer: Timer | None = None
         self._scores: LineScores | None = None
 
@@ -284,6 +287,10 @@ Type or paste a text: each token is tinted by its surprisal in bits. Each line i
         """Score with this from now on."""
         self.setup = setup
         self._ask()
+
+    def save(self, path: Path) -> None:
+        """Write the text to a file of the person's."""
+        self.app.save_text(path, self.editor.meant)
 
     def commands(self) -> Iterable[SystemCommand]:
         """For the command palette."""

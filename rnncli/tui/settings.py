@@ -168,6 +168,9 @@ class SettingsPanel(VerticalScroll):
             value = shown(getattr(config, field.name))
             if widget.value != value:
                 widget.value = value
+        stop = self.query_one("#setting-stop", Input)
+        if stop.value != "|".join(config.stop):
+            stop.value = "|".join(config.stop)
 
     def _take(self) -> None:
         """Take what the fields say, if all of it can be."""

@@ -13,7 +13,6 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.color import Color
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -22,6 +21,7 @@ from textual.strip import Strip
 
 from rnncli.tui import tint
 from rnncli.tui.layout import Layout, Piece
+from rnncli.tui.tinting import TINT_CLASSES, TINT_CSS, Tinting
 
 FOLLOWS_WITHIN = 2
 """Rows from the end within which the view stays at the end while text comes."""
@@ -40,12 +40,8 @@ class TokenView(ScrollView, can_focus=True):
 
     DEFAULT_CSS = """
     TokenView { background: $background; color: $foreground; scrollbar-size-vertical: 1; }
-    TokenView .tokens--typed { color: $primary; text-style: bold; }
-    TokenView .tokens--cursor { text-style: reverse; }
-    TokenView .tokens--surprise { color: $warning; }
-    TokenView .tokens--minus { color: $primary; }
-    """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"tokens--typed", "tokens--cursor", "tokens--surprise", "tokens--minus"}
+    """ + TINT_CSS.format("TokenView")
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(TINT_CLASSES)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "move(-1)", "token before", show=False, id="token.before"),
         Binding("right,l", "move(1)", "token after", show=False, id="token.after"),
@@ -99,7 +95,7 @@ class TokenView(ScrollView, can_focus=True):
         self.tokens: list[Shown] = []
         self.cursor: int | None = None
         self._hovered: int | None = None
-        self._styles: dict[tuple[int | None, bool, bool], Style] = {}
+        self._tinting = Tinting(self)
 
     # -- what is shown
 
@@ -237,7 +233,7 @@ class TokenView(ScrollView, can_focus=True):
     # -- drawing
 
     def notify_style_update(self) -> None:
-        self._styles.clear()
+        self._tinting.forget()
         super().notify_style_update()
 
     def render_line(self, y: int) -> Strip:
@@ -266,28 +262,4 @@ class TokenView(ScrollView, can_focus=True):
 
     def _style(self, piece: Piece) -> Style:
         token = self.tokens[piece.token]
-        key = token.level, token.typed, piece.token == self.cursor
-        style = self._styles.get(key)
-        if style is None:
-            style = self._styles[key] = self._make_style(*key)
-        return style
-
-    def _make_style(self, level: int | None, typed: bool, pointed: bool) -> Style:
-        style = Style()
-        if typed:
-            style += self.get_component_rich_style("tokens--typed", partial=True)
-        if level:
-            paper = self._paper(level)
-            style += Style(color=tint.ink(paper).rich_color, bgcolor=paper.rich_color)
-            # What colour alone would say is also said without it.
-            if level == tint.STEPS - 1:
-                style += Style(underline=True)
-        if pointed:
-            style += self.get_component_rich_style("tokens--cursor", partial=True)
-        return style
-
-    def _paper(self, level: int) -> Color:
-        name = "tokens--surprise" if level > 0 else "tokens--minus"
-        hue = self.get_component_styles(name).color
-        background = self.background_colors[1]
-        return tint.ramp(background, hue, tint.STEPS)[min(abs(level), tint.STEPS - 1)]
+        return self._tinting.style(token.level, token.typed, piece.token == self.cursor)

@@ -13,7 +13,7 @@ from rnncli.tui.inside import Offer, Unit, UnitLook
 from rnncli.tui.reports import Offered, UnitShown, UnitValues
 
 if TYPE_CHECKING:
-    from rnncli.tui.conversation import Conversation
+    from rnncli.tui.manuscript import Manuscript
 
 MOST_READ = 4000
 """Tokens at the end of a text that are looked at: more would keep the model's thread for seconds."""
@@ -22,11 +22,12 @@ WEAKEST = 0.3
 
 
 class Units:
-    """Reads the text of a conversation with an Inspector, and remembers what it found for that text."""
+    """Reads a text with an Inspector, and remembers what it found for that text."""
 
-    def __init__(self, talk: Conversation) -> None:
+    def __init__(self, talk: Manuscript) -> None:
         self.talk = talk
         assert talk.model is not None
+        self.model = talk.model
         self.inspector = Inspector(open_folder(talk.model.folder))
         self._node: int | None = None
         self._found: Activations | None = None

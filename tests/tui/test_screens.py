@@ -1,0 +1,166 @@
+"""The chat, the pad and the scores beside one another in one app."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.command import CommandPalette
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from rnncli.api import TrainRequest, open_run
+from rnncli.inference.reproducing import reproduce
+from rnncli.text.escapes import bytes_of
+from rnncli.tui import conversation
+from rnncli.tui.app import ChatApp
+from rnncli.tui.picker import SaveAs
+from rnncli.tui.prompt import Prompt
+from tests.tui.conftest import run_app, screen_text
+from tests.tui.pads import follow, quick, settle, type_text, write
+
+__all__ = ["quick"]
+
+
+@pytest.fixture(scope="module")
+def backward_model(tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that scores and does not write."""
+    folder = tmp_path_factory.mktemp("models") / "backward"
+    given = {"steps": 2, "hidden_size": 16, "embedding_size": 16, "layers": 1, "direction": "backward"}
+    request = TrainRequest(
+        corpora=(str(tiny_corpus),),
+        given={**given, "unit": "lines"},
+        name=None,
+        out=str(folder),
+        overwrite=False,
+        device="cpu",
+        threads=1,
+        from_model=None,
+    )
+    for _ in open_run(request).events():
+        pass
+    return folder
+
+
+async def save(app: ChatApp, pilot: Pilot[None], path: Path) -> str:
+    """Save the text that shows as this file; the name that was suggested is returned."""
+    await pilot.press("ctrl+s")
+    await pilot.pause()
+    assert isinstance(app.screen, SaveAs)
+    field = app.screen.query_one("#file", Input)
+    suggested, field.value = field.value, str(path)
+    await pilot.press("enter")
+    await settle(app, pilot)
+    return suggested
+
+
+def told(app: ChatApp) -> str:
+    """All that was told so far."""
+    return "\n".join(note.message for note in app._notifications)
+
+
+def shows(app: ChatApp, screen: str) -> bool:
+    """Whether this is the screen that shows."""
+    return app.screen is vars(app)[screen]
+
+
+async def goes_to(app: ChatApp, pilot: Pilot[None], key: str, screen: str) -> None:
+    await pilot.press(key)
+    await pilot.pause(0.1)
+    assert shows(app, screen)
+    await settle(app, pilot)
+
+
+def test_each_screen_has_its_key_and_its_text(tiny_model: Path, tmp_path: Path) -> None:
+    async def walk(app: ChatApp, pilot: Pilot[None]) -> None:
+        assert not {"pad", "scores", "draft", "revisions"} & set(vars(app))  # made when they are asked for
+        app.chat.query_one(Prompt).text = "the cat"
+        await pilot.press("enter")
+        await settle(app, pilot)
+        for key, name in (("f3", "pad"), ("f4", "scores"), ("f3", "pad")):
+            await goes_to(app, pilot, key, name)
+            assert all(f" {title} " in screen_text(app) for title in ("chat", "pad", "scores"))
+            titles = {command.title for command in app.get_system_commands(app.screen)}
+            assert titles >= {"Chat", "Pad", "Scores", "Save", "Models"}
+        await type_text(app, pilot, "the old")
+        await write(app, pilot)
+        written = app.revisions.text
+        for ending in ("txt", "md", "json"):
+            path = tmp_path / f"pad.{ending}"
+            assert await save(app, pilot, path) == f"{tiny_model.name}-pad.md"
+            assert "old" in path.read_text("utf-8", "surrogateescape")
+        assert (tmp_path / "pad.txt").read_bytes() == bytes_of(written)
+        await pilot.press("ctrl+f")
+        await settle(app, pilot)
+        assert shows(app, "scores")
+        assert app.scores.editor.meant == written
+        path = tmp_path / "scores.txt"
+        assert await save(app, pilot, path) == f"{tiny_model.name}-text.txt"
+        assert path.read_bytes() == bytes_of(written)
+        await save(app, pilot, tmp_path / "scores.md")
+        assert "written as .txt" in told(app)
+        assert not (tmp_path / "scores.md").exists()
+        await goes_to(app, pilot, "f2", "chat")
+        assert app.talk.text.startswith("the cat\n")
+        await pilot.press("ctrl+f")
+        await settle(app, pilot)
+        assert app.scores.editor.meant == app.talk.text
+        await palette(app, pilot, "Pad")
+        assert shows(app, "pad")
+        assert app.revisions.text == written
+
+    run_app(tiny_model, walk)
+
+
+async def palette(app: ChatApp, pilot: Pilot[None], title: str) -> None:
+    """Choose a command by its name."""
+    await pilot.press("ctrl+p")
+    await pilot.pause(0.1)
+    await pilot.press(*title)
+    await pilot.pause(0.5)
+    for _ in range(3):
+        if isinstance(app.screen, CommandPalette):
+            await pilot.press("enter")
+            await pilot.pause(0.2)
+    await settle(app, pilot)
+
+
+def test_a_pad_under_a_model_that_does_not_write(
+    tiny_model: Path, backward_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversation, "PROBE", 1)
+
+    async def walk(app: ChatApp, pilot: Pilot[None]) -> None:
+        await goes_to(app, pilot, "f3", "pad")
+        await pilot.press(*"the")
+        await pilot.pause(0.1)
+        await settle(app, pilot)
+        assert not app.revisions.steps
+        assert [note.severity for note in app._notifications] == ["information"]
+        await pilot.press("ctrl+g")
+        await settle(app, pilot)
+        assert app.pad.writing is None
+        assert app.revisions.text == "the"
+        assert [note.severity for note in app._notifications] == ["information", "error"]
+        for key in ("f9", "f8", "f7", "escape"):
+            await pilot.press(key)
+            await settle(app, pilot)
+        path = tmp_path / "pad.txt"
+        await save(app, pilot, path)
+        assert path.read_text() == "the"
+        assert len([note for note in app._notifications if note.severity == "error"]) == 1
+        app.open_model(str(tiny_model))
+        await follow(app, pilot)
+        await write(app, pilot)
+        text = app.revisions.text
+        assert text.startswith("the")
+        assert len(text) > 3
+        assert not reproduce(app.draft.story, app.draft.node)
+        app.open_model(str(backward_model))
+        await settle(app, pilot)
+        await pilot.press("x")
+        await settle(app, pilot)
+        assert app.revisions.text == text + "x"
+        assert app.draft.nodes == []
+
+    run_app(backward_model, walk)
