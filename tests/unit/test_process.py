@@ -54,9 +54,16 @@ class Library:
 def test_buffers_stay_only_while_it_trains(monkeypatch: pytest.MonkeyPatch) -> None:
     library = Library()
     monkeypatch.setattr(process, "_glibc", lambda: library)
-    with pytest.raises(KeyError), set_for_training(1):
-        assert library.calls == [("mallopt", M_MMAP_THRESHOLD, KEPT), ("mallopt", M_TRIM_THRESHOLD, KEPT)]
-        raise KeyError
+    seen: list[tuple[str, int, int]] = []
+
+    def train() -> None:
+        with set_for_training(1):
+            seen.extend(library.calls)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        train()
+    assert seen == [("mallopt", M_MMAP_THRESHOLD, KEPT), ("mallopt", M_TRIM_THRESHOLD, KEPT)]
     assert library.calls[2:] == [
         ("mallopt", M_MMAP_THRESHOLD, USUAL),
         ("mallopt", M_TRIM_THRESHOLD, USUAL),
