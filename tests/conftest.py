@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,25 +56,20 @@ def tiny_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_model(tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a model trained on it for a few steps: a stream, hybrid."""
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    return train_small(tiny_corpus, folder, steps=30, hidden_size=24, embedding_size=24, vocab_size=60, unit="stream")
+
+
+def train_small(corpus: Path, folder: Path, **given: Any) -> Path:
+    """The folder of a model of one small layer, unless told otherwise, on one thread."""
     from rnncli.api import TrainRequest, open_run
 
-    folder = tmp_path_factory.mktemp("models") / "tiny"
     request = TrainRequest(
-        corpora=(str(tiny_corpus),),
-        given={
-            "steps": 30,
-            "hidden_size": 24,
-            "embedding_size": 24,
-            "layers": 1,
-            "vocab_size": 60,
-            "unit": "stream",
-        },
-        name=None,
+        corpora=(str(corpus),),
+        given={"hidden_size": 16, "embedding_size": 16, "layers": 1, **given},
         out=str(folder),
-        overwrite=False,
         device="cpu",
         threads=1,
-        from_model=None,
     )
     for _ in open_run(request).events():
         pass

@@ -19,6 +19,7 @@ from rnncli.config import (
     TrainConfig,
     Unit,
     options_of,
+    training_flags,
     validate,
 )
 from rnncli.device import Machine, choose_precision
@@ -94,6 +95,9 @@ def _config(kind: type[Any], values: Mapping[str, Any], **extra: Any) -> Any:
 
 
 def _check(given: Mapping[str, Any]) -> None:
+    unknown = sorted(set(given) - set(training_flags()))
+    if unknown:
+        raise ConfigError(f"there is no setting {', '.join(unknown)}")
     for kind in TRAINING_OPTIONS:
         _config(kind, given)
     budgets = [b for b in ("minutes", "steps", "epochs") if given.get(b) is not None]

@@ -35,6 +35,18 @@ class Shown(NamedTuple):
     typed: bool
 
 
+class _OfToken(Message):
+    """Something about a token of a view, or about none."""
+
+    def __init__(self, view: TokenView, token: int | None) -> None:
+        super().__init__()
+        self.view, self.token = view, token
+
+    @property
+    def control(self) -> TokenView:
+        return self.view
+
+
 class TokenView(ScrollView, can_focus=True):
     """Shows tokens. Its cursor, moved by keys or a click, is on one of them."""
 
@@ -56,38 +68,14 @@ class TokenView(ScrollView, can_focus=True):
         Binding("N", "next_surprise(-1)", "surprise before", show=False, id="token.surprise_before"),
     ]
 
-    class Pointed(Message):
+    class Pointed(_OfToken):
         """The cursor is on another token, or on none."""
 
-        def __init__(self, view: TokenView, token: int | None) -> None:
-            super().__init__()
-            self.view, self.token = view, token
-
-        @property
-        def control(self) -> TokenView:
-            return self.view
-
-    class Asked(Message):
+    class Asked(_OfToken):
         """Enter, or a second click, on a token."""
 
-        def __init__(self, view: TokenView, token: int) -> None:
-            super().__init__()
-            self.view, self.token = view, token
-
-        @property
-        def control(self) -> TokenView:
-            return self.view
-
-    class Hovered(Message):
+    class Hovered(_OfToken):
         """The mouse is over another token, or over none."""
-
-        def __init__(self, view: TokenView, token: int | None) -> None:
-            super().__init__()
-            self.view, self.token = view, token
-
-        @property
-        def control(self) -> TokenView:
-            return self.view
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)

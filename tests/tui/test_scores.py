@@ -14,7 +14,7 @@ from textual.geometry import Region
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
 
-from rnncli.api import TrainRequest, load, open_run
+from rnncli.api import load
 from rnncli.inference.scorer import Scorer
 from rnncli.inference.tempered import TemperedScorer
 from rnncli.records import LN2, Tally, TextScore
@@ -28,6 +28,7 @@ from rnncli.tui.score_panel import ScorePanel, WordList, two_temperatures
 from rnncli.tui.scores import ScoresScreen
 from rnncli.tui.scoring import Setup
 from rnncli.tui.stand_ins import held, meant, shown
+from tests.conftest import train_small
 from tests.tui.conftest import Walk, run_app, screen_text, settle
 
 TEXT = "Anna saw the moon and the wind saw Anna.\nzebra quartz\n\nthe cat knew the river"
@@ -93,20 +94,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 def other_model(tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model with another tokenizer, that reads backward."""
     folder = tmp_path_factory.mktemp("models") / "other"
-    given = {"steps": 5, "hidden_size": 16, "embedding_size": 16, "layers": 1, "direction": "backward"}
-    request = TrainRequest(
-        corpora=(str(tiny_corpus),),
-        given={**given, "tokenizer": "char", "unit": "lines"},
-        name=None,
-        out=str(folder),
-        overwrite=False,
-        device="cpu",
-        threads=1,
-        from_model=None,
-    )
-    for _ in open_run(request).events():
-        pass
-    return folder
+    return train_small(tiny_corpus, folder, steps=5, direction="backward", kind="char", unit="lines")
 
 
 # -- through the keys

@@ -9,13 +9,13 @@ from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from rnncli.api import TrainRequest, open_run
 from rnncli.inference.reproducing import reproduce
 from rnncli.text.escapes import bytes_of
 from rnncli.tui import conversation
 from rnncli.tui.app import ChatApp
 from rnncli.tui.picker import SaveAs
 from rnncli.tui.prompt import Prompt
+from tests.conftest import train_small
 from tests.tui.conftest import run_app, screen_text
 from tests.tui.pads import follow, quick, settle, type_text, write
 
@@ -26,20 +26,7 @@ __all__ = ["quick"]
 def backward_model(tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that scores and does not write."""
     folder = tmp_path_factory.mktemp("models") / "backward"
-    given = {"steps": 2, "hidden_size": 16, "embedding_size": 16, "layers": 1, "direction": "backward"}
-    request = TrainRequest(
-        corpora=(str(tiny_corpus),),
-        given={**given, "unit": "lines"},
-        name=None,
-        out=str(folder),
-        overwrite=False,
-        device="cpu",
-        threads=1,
-        from_model=None,
-    )
-    for _ in open_run(request).events():
-        pass
-    return folder
+    return train_small(tiny_corpus, folder, steps=2, direction="backward", unit="lines")
 
 
 async def save(app: ChatApp, pilot: Pilot[None], path: Path) -> str:

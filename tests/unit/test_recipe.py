@@ -308,6 +308,11 @@ def test_what_cannot_be_is_one_clear_line(given: dict[str, Any]) -> None:
     assert "\n" not in caught.value.message
 
 
+def test_a_setting_that_is_none_is_not_passed_over() -> None:
+    with pytest.raises(ConfigError, match="tokenizer"):
+        make_plan(facts(), FAST, {"tokenizer": "char"})  # the field is kind
+
+
 @pytest.mark.parametrize("given", [{"hidden_size": 30_000}, {"batch_size": 60_000, "bptt": 60_000}])
 def test_what_does_not_fit_says_what_it_needs(given: dict[str, Any]) -> None:
     with pytest.raises(DeviceError, match="GB") as caught:
