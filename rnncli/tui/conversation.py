@@ -111,7 +111,7 @@ class Conversation(Manuscript):
 
     def write(self, config: Callable[[], SampleConfig], *, sample: int = 0) -> None:
         """Write on from here. ``config`` is asked anew for every token, so that a setting holds from the next one."""
-        begun, tokens, reason = time.monotonic(), 0, "length"
+        begun, tokens, reason, spoken = time.monotonic(), 0, "length", False
         while True:
             now = self._bounded(config())
             if tokens >= now.max_tokens:
@@ -122,8 +122,10 @@ class Conversation(Manuscript):
             self.node = self.story.draw(self.node, now, sample=sample)
             tokens += 1
             self.report(Grown(self.token(self.node)))
+            spoken = spoken or not self.story.data(self.node).isspace()
             found = self.story.stopped(self.node, now)
-            if found is not None:
+            # Empty lines before an answer, as between paragraphs, are not the answer.
+            if found is not None and spoken:
                 reason = found
                 break
         self.report(Ended(reason, tokens, time.monotonic() - begun))

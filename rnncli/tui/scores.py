@@ -192,7 +192,9 @@ Type or paste a text: each token is tinted by its surprisal in bits. Each line i
         if self.whole.rows < self.whole.of:
             return f"{self.whole.rows:,} of {self.whole.of:,} lines"
         per_char = self.whole.tallies[0].bits_per_char
-        return f"{self.whole.of:,} lines" + (f", {per_char:.3f} bits/char" if per_char is not None else "")
+        return f"{self.whole.of:,} line{'s' * (self.whole.of != 1)}" + (
+            f", {per_char:.3f} bits/char" if per_char is not None else ""
+        )
 
     def _legend(self, by_words: bool) -> Content:
         editor = self.editor

@@ -8,6 +8,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from rnncli.config import SampleConfig
 from rnncli.inference.reproducing import reproduce
 from rnncli.inference.story import Story
 from rnncli.tui.app import ChatApp
@@ -71,6 +72,26 @@ def test_the_same_seed_and_settings_write_the_same(tiny_model: Path) -> None:
     run_app(tiny_model, walk)
     run_app(tiny_model, walk)
     assert found[0] == found[1]
+
+
+def test_an_empty_line_is_no_answer(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where paragraphs lie apart, the model's first token is another newline."""
+    draw, newlines = Story.draw, [2]
+
+    def with_newlines(story: Story, node: int, config: SampleConfig, *, sample: int = 0) -> int:
+        if newlines[0] and story.node(node).depth > 1:
+            newlines[0] -= 1
+            return story.choose(node, story.tokenizer.newline_id)
+        return draw(story, node, config, sample=sample)
+
+    async def walk(app: ChatApp, pilot: Pilot[None]) -> None:
+        monkeypatch.setattr(Story, "draw", with_newlines)
+        await say(app, pilot, "the old")
+        assert shown(app).startswith("the old\n\n\n")
+        assert shown(app).removeprefix("the old").strip()
+        assert shown(app).endswith("\n")
+
+    run_app(tiny_model, walk)
 
 
 def test_escape_stops_the_answer_and_never_the_program(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
