@@ -56,6 +56,16 @@ class Whole(NamedTuple):
     of: int
     places: Sequence[Place]
 
+    def in_words(self) -> str:
+        """How far it is, or what it came to."""
+        if not self.of:
+            return ""
+        if self.rows < self.of:
+            return f"{self.rows:,} of {self.of:,} lines"
+        per_char = self.tallies[0].bits_per_char
+        lines = f"{self.of:,} line{'s' * (self.of != 1)}"
+        return lines if per_char is None else f"{lines}, {per_char:.3f} bits/char"
+
 
 class Sum:
     """Adds up lines to the whole."""

@@ -180,21 +180,11 @@ Type or paste a text: each token is tinted by its surprisal in bits. Each line i
         parts = [
             "stopped; the next key goes on" if self._stopped else "",
             self._note or " against ".join(self.names),
-            self._progress(),
+            "" if self.whole is None else self.whole.in_words(),
             " ".join(token_lines(look, column, self.names)[0].split()),
         ]
         shown = " · ".join(part for part in parts if part)
         self.query_one("#status", Static).update(Content(one_line(shown)))
-
-    def _progress(self) -> str:
-        if self.whole is None or not self.whole.of:
-            return ""
-        if self.whole.rows < self.whole.of:
-            return f"{self.whole.rows:,} of {self.whole.of:,} lines"
-        per_char = self.whole.tallies[0].bits_per_char
-        return f"{self.whole.of:,} line{'s' * (self.whole.of != 1)}" + (
-            f", {per_char:.3f} bits/char" if per_char is not None else ""
-        )
 
     def _legend(self, by_words: bool) -> Content:
         editor = self.editor
