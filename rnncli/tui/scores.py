@@ -114,9 +114,14 @@ Type or paste a text: each token is tinted by its surprisal in bits. Each line i
             self._timer.stop()
         self._timer = self.set_timer(PAUSE, self._ask)
 
+    @property
+    def pausing(self) -> bool:
+        """Whether a change waits for the pause after it."""
+        return self._timer is not None
+
     def _ask(self) -> None:
         """Have the text scored when the model is idle; lines that are known are not scored again."""
-        self.number += 1
+        self.number, self._timer = self.number + 1, None
         editor = self.editor
         top, _ = editor.wrapped_document.offset_to_location(editor.scroll_offset)
         asked = Asked(self.number, editor.lines, top, self.setup)
