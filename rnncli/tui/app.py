@@ -40,13 +40,21 @@ class ChatApp(Desk):
     ]
     ENABLE_COMMAND_PALETTE = True
 
+    furnished = False
+    """Whether all of the first screen is there."""
+
     async def on_mount(self) -> None:
         self.chat = ChatScreen()
         self.install_screen(self.chat, "chat")
         await self.push_screen("chat")  # a small model may be there before the panels that tell of it
         self.set_interval(1 / HERTZ, self._drain)
-        # The screen first: what opens a model imports numpy and more, and would keep the interpreter from drawing.
-        self.call_after_refresh(self.open_model, self.start.model, self._begin)
+        # The screen first: panels and what opens a model import much, and would keep the interpreter from drawing.
+        self.call_after_refresh(self._furnish)
+
+    async def _furnish(self) -> None:
+        await self.chat.side.fill(self.config)
+        self.furnished = True
+        self.open_model(self.start.model, self._begin)
 
     @cached_property
     def pad(self) -> PadScreen:

@@ -13,16 +13,17 @@ from textual.content import Content
 from textual.widgets import Footer, Static
 
 from rnncli.text.glyphs import one_line
-from rnncli.tui.next_panel import NextPanel
 from rnncli.tui.prompt import Prompt
 from rnncli.tui.reports import Copied, Ended, Grown, Loaded, Looked, Moved, TakenBack, Token, Told
-from rnncli.tui.settings import SettingsPanel
-from rnncli.tui.side import BranchPanel, SidePanel
+from rnncli.tui.side import SidePanel
 from rnncli.tui.story_screen import REASONS, StoryScreen
 from rnncli.tui.token_view import Shown, TokenView
 
 if TYPE_CHECKING:
     from rnncli.tui.conversation import Conversation
+    from rnncli.tui.next_panel import NextPanel
+    from rnncli.tui.panels import BranchPanel
+    from rnncli.tui.settings import SettingsPanel
 
 
 class ChatScreen(StoryScreen):
@@ -59,7 +60,7 @@ The panel shows what the model expected there; choose another token with **Enter
                 yield TokenView(id="text")
                 yield Static(self.legend(), id="legend")
                 yield Prompt(id="prompt", placeholder="opening the model…", tab_behavior="focus", compact=True)
-            yield SidePanel(self.app.config, id="side")
+            yield SidePanel(id="side")
         yield Static("", id="status")
         yield Footer()
 
@@ -98,7 +99,7 @@ The panel shows what the model expected there; choose another token with **Enter
                 prompt.focus()
             case Looked(place, outlook):
                 if place == self.view.cursor:
-                    self.query_one(NextPanel).show(outlook)
+                    self.side.next.show(outlook)
             case _:
                 super().take(report)
 
@@ -113,7 +114,7 @@ The panel shows what the model expected there; choose another token with **Enter
         prompt = self.query_one(Prompt)
         prompt.placeholder = "type a line; Enter sends it" if report.play is None else "speak; Enter sends it"
         prompt.placeholder = one_line(report.silent) or prompt.placeholder
-        self.query_one(SettingsPanel).show_speakers(report.speakers)
+        self.side.settings.show_speakers(report.speakers)
         self._status()
 
     @property
@@ -196,7 +197,7 @@ The panel shows what the model expected there; choose another token with **Enter
 
     def on_token_view_asked(self, event: TokenView.Asked) -> None:
         self.action_tab("next")
-        self.query_one(NextPanel).query_one("#candidates").focus()
+        self.side.next.query_one("#candidates").focus()
 
     def on_next_panel_chosen(self, event: NextPanel.Chosen) -> None:
         place = self.view.cursor

@@ -132,7 +132,9 @@ class Conversation(Manuscript):
         self.keep()
 
     def _bounded(self, config: SampleConfig) -> SampleConfig:
-        """Settings under which a reply ends where a speech does."""
+        """Settings under which a reply ends where a speech does, unless the person said what ends it."""
+        if config.until != "auto":
+            return config
         if self.play is not None:
             return dataclasses.replace(config, until="text", stop=(*config.stop, self.play.between))
         return dataclasses.replace(config, until="line")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
@@ -17,13 +17,16 @@ from textual.widgets import Footer, Static
 from rnncli.config import SampleConfig
 from rnncli.tui import pad_writing
 from rnncli.tui.draft import Draft
-from rnncli.tui.next_panel import NextPanel
 from rnncli.tui.pad_area import PadArea
 from rnncli.tui.pad_reports import Ghost, Mark, Picked, Settled, Stopped, Wrote
 from rnncli.tui.reports import Loaded, Looked
 from rnncli.tui.revisions import Revisions
-from rnncli.tui.side import BranchPanel, SidePanel
+from rnncli.tui.side import SidePanel
 from rnncli.tui.story_screen import REASONS, StoryScreen
+
+if TYPE_CHECKING:
+    from rnncli.tui.next_panel import NextPanel
+    from rnncli.tui.panels import BranchPanel
 
 PAUSE_S = 0.4
 """After so long without a key the story follows the text, and a ghost shows."""
@@ -69,12 +72,13 @@ cursor; another token chosen there with **Enter** takes its place. **Ctrl-F** ta
             with Vertical(id="text-column"):
                 yield PadArea(self.revisions, self.level, id="pad")
                 yield Static(self.legend(), id="legend")
-            yield SidePanel(self.app.config, id="side")
+            yield SidePanel(id="side")
         yield Static("", id="status")
         yield Footer()
 
-    def on_mount(self) -> None:
+    async def on_mount(self) -> None:
         self.area.focus()
+        await self.side.fill(self.app.config)
         self._ready = True
         for report in self._early:
             self.take(report)
@@ -122,7 +126,7 @@ cursor; another token chosen there with **Enter** takes its place. **Ctrl-F** ta
                     self._edited()
             case Looked(place, outlook):
                 if place == self.area.cursor:
-                    self.query_one(NextPanel).show(outlook)
+                    self.side.next.show(outlook)
             case _:
                 super().take(report)
 

@@ -1,108 +1,76 @@
-"""What stands beside a text: the next token, a look inside, the branches, the settings."""
+"""The panel beside a text: empty until the screen is drawn, for its contents take long to import."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from rich.text import Text
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.message import Message
-from textual.widgets import TabbedContent, TabPane, Tree
 
-from rnncli.config import SampleConfig
-from rnncli.tui.inside import InsidePanel
-from rnncli.tui.next_panel import NextPanel, named
-from rnncli.tui.reports import Branch
-from rnncli.tui.settings import SettingsPanel
+if TYPE_CHECKING:
+    from textual.widgets import TabbedContent
 
-
-class BranchPanel(Vertical):
-    """Everything that was written, as a tree of its forks. Choosing a stretch posts ``Chosen``."""
-
-    DEFAULT_CSS = """
-    BranchPanel Tree { padding: 0; background: $background; }
-    """
-    LONGEST = 40
-
-    class Chosen(Message):
-        """Show the text that ends with this node."""
-
-        def __init__(self, node: int) -> None:
-            super().__init__()
-            self.node = node
-
-    def compose(self) -> ComposeResult:
-        tree: Tree[int] = Tree("all that was written", id="branches")
-        tree.guide_depth = 2
-        tree.show_root = False
-        yield tree
-
-    def show(self, root: Branch | None) -> None:
-        """Show a tree anew."""
-        tree = self.query_one("#branches", Tree)
-        tree.clear()
-        if root is None:
-            return
-        todo = [(tree.root, one) for one in root.branches]
-        while todo:
-            above, branch = todo.pop(0)
-            label = self._label(branch)
-            if branch.branches:
-                node = above.add(label, data=branch.leaf, expand=True)
-                todo += [(node, one) for one in branch.branches]
-            else:
-                above.add_leaf(label, data=branch.leaf)
-        tree.root.expand()
-
-    def _label(self, branch: Branch) -> Text:
-        text = named(branch.text).replace("␣", " ").strip()
-        short = text if len(text) <= self.LONGEST else text[: self.LONGEST - 1] + "…"
-        return Text.assemble((short or "…", "bold" if branch.here else ""), (f"  {branch.tokens:,}", "dim"))
-
-    def on_tree_node_selected(self, event: Tree.NodeSelected[int]) -> None:
-        event.stop()
-        if event.node.data is not None:
-            self.post_message(self.Chosen(event.node.data))
+    from rnncli.config import SampleConfig
+    from rnncli.tui.inside import InsidePanel
+    from rnncli.tui.next_panel import NextPanel
+    from rnncli.tui.panels import BranchPanel
+    from rnncli.tui.settings import SettingsPanel
 
 
 class SidePanel(Vertical):
-    """The panels behind tabs."""
+    """The panels behind tabs, once ``fill`` was called; which one shows can be asked and told before."""
 
-    DEFAULT_CSS = """
-    SidePanel { width: 46; border-left: vkey $panel; }
-    SidePanel TabPane { padding: 0; }
-    """
+    DEFAULT_CSS = "SidePanel { width: 46; border-left: vkey $panel; }"
     TABS: ClassVar[tuple[str, ...]] = ("next", "inside", "branches", "settings")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+right", "turn(1)", "next tab", show=False, id="side.next"),
         Binding("ctrl+left", "turn(-1)", "tab before", show=False, id="side.before"),
     ]
 
-    def __init__(self, config: SampleConfig, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self.start_config = config
+        self.filled = False
+        self._first = "next"
 
-    def compose(self) -> ComposeResult:
-        with TabbedContent(id="tabs"):
-            with TabPane("Next", id="tab-next"):
-                yield NextPanel(id="next")
-            with TabPane("Inside", id="tab-inside"):
-                yield InsidePanel(id="inside")
-            with TabPane("Branches", id="tab-branches"):
-                yield BranchPanel(id="branch-panel")
-            with TabPane("Settings", id="tab-settings"):
-                yield SettingsPanel(self.start_config, id="settings")
+    async def fill(self, config: SampleConfig) -> None:
+        """Put the panels in."""
+        from rnncli.tui.panels import Panels
+
+        await self.mount(Panels(config, self._first))
+        self.filled = True
+        self.open_tab(self._first)  # another one may have been asked for while they were put in
+        self.settings.show(config)
+
+    @property
+    def next(self) -> NextPanel:
+        return self.query_one("#next")  # type: ignore[return-value]
+
+    @property
+    def inside(self) -> InsidePanel:
+        return self.query_one("#inside")  # type: ignore[return-value]
+
+    @property
+    def branches(self) -> BranchPanel:
+        return self.query_one("#branch-panel")  # type: ignore[return-value]
+
+    @property
+    def settings(self) -> SettingsPanel:
+        return self.query_one("#settings")  # type: ignore[return-value]
+
+    @property
+    def _tabs(self) -> TabbedContent:
+        return self.query_one("#tabs")  # type: ignore[return-value]
 
     def open_tab(self, name: str) -> None:
         """Show a panel."""
-        self.query_one("#tabs", TabbedContent).active = f"tab-{name}"
+        self._first = name
+        if self.filled:
+            self._tabs.active = f"tab-{name}"
 
     @property
     def tab(self) -> str:
         """The panel that shows."""
-        return self.query_one("#tabs", TabbedContent).active.removeprefix("tab-")
+        return self._tabs.active.removeprefix("tab-") if self.filled else self._first
 
     def action_turn(self, by: int) -> None:
         self.open_tab(self.TABS[(self.TABS.index(self.tab) + by) % len(self.TABS)])

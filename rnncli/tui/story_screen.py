@@ -17,14 +17,14 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from rnncli.tui import tint
-from rnncli.tui.inside import InsidePanel, Unit
 from rnncli.tui.reports import Loaded, Offered, Shape, UnitShown, UnitValues
-from rnncli.tui.settings import SettingsPanel
-from rnncli.tui.side import BranchPanel, SidePanel
+from rnncli.tui.side import SidePanel
 
 if TYPE_CHECKING:
     from rnncli.tui.app import ChatApp
+    from rnncli.tui.inside import InsidePanel, Unit
     from rnncli.tui.manuscript import Manuscript
+    from rnncli.tui.settings import SettingsPanel
     from rnncli.tui.units import Units
 
 SCREEN_KEYS = [
@@ -82,14 +82,14 @@ class StoryScreen(Screen[None]):
         """Show one report of the model's thread; tokens that came together come through ``grow``."""
         match report:
             case Shape(root):
-                self.query_one(BranchPanel).show(root)
+                self.side.branches.show(root)
             case Offered(offers):
-                self.query_one(InsidePanel).show_offers(offers)
+                self.side.inside.show_offers(offers)
             case UnitValues(values, reach):
                 self.units, self.reach = list(values), reach
                 self.retint()
             case UnitShown(look):
-                self.query_one(InsidePanel).show_unit(look)
+                self.side.inside.show_unit(look)
 
     def grow(self, reports: Sequence[Any]) -> None:
         """Show tokens that came since the last time."""
@@ -119,9 +119,14 @@ class StoryScreen(Screen[None]):
 
     # -- the panels
 
+    @property
+    def side(self) -> SidePanel:
+        """The panels; what the model's thread tells is taken when they are filled."""
+        return self.query_one(SidePanel)
+
     def follow_up(self) -> None:
         """Have the panel that shows, if one does, brought up to date when the model is idle."""
-        side = self.query_one(SidePanel)
+        side = self.side
         tab = side.tab if side.display else ""
         if tab == "next":
             self.ask_about_next()
@@ -162,7 +167,7 @@ class StoryScreen(Screen[None]):
     def show_model(self, report: Loaded) -> None:
         """Tell the panels of another model."""
         self.forget_units()
-        self.query_one(InsidePanel).set_sizes(report.layers, report.units)
+        self.side.inside.set_sizes(report.layers, report.units)
 
     def forget_units(self) -> None:
         """Another model has others."""
@@ -211,7 +216,7 @@ class StoryScreen(Screen[None]):
     def action_tab(self, name: str) -> None:
         self.remove_class("-no-side")
         self.add_class("-side")
-        self.query_one(SidePanel).open_tab(name)
+        self.side.open_tab(name)
         self.call_after_refresh(self.follow_up)
 
     def on_inside_panel_chosen(self, event: InsidePanel.Chosen) -> None:
@@ -225,4 +230,5 @@ class StoryScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         """The settings are those of all screens; another one may have changed them."""
-        self.query_one(SettingsPanel).show(self.app.config)
+        if self.side.filled:
+            self.side.settings.show(self.app.config)

@@ -22,7 +22,7 @@ async def settle(app: ChatApp, pilot: Pilot[None], seconds: float = 20.0) -> Non
     """Wait until the model is idle and all that it reported is on the screen."""
     for _ in range(round(seconds / 0.02)):
         await pilot.pause(0.02)
-        if not app.performer.busy and not app.performer.waiting:
+        if app.furnished and not app.performer.busy and not app.performer.waiting:
             await pilot.pause(0.06)
             if not app.performer.busy and not app.performer.waiting:
                 return

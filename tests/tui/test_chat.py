@@ -94,6 +94,35 @@ def test_an_empty_line_is_no_answer(tiny_model: Path, monkeypatch: pytest.Monkey
     run_app(tiny_model, walk)
 
 
+def test_the_person_says_what_ends_an_answer(tiny_model: Path) -> None:
+    async def walk(app: ChatApp, pilot: Pilot[None]) -> None:
+        await say(app, pilot, "the old")
+        assert len(app.chat.tokens) > 40  # a line of this model is shorter
+        assert shown(app).count("\n") > 2
+
+    run_app(tiny_model, walk, until="text", max_tokens=40)
+
+
+def test_a_panel_asked_for_before_the_panels_are_there_is_shown_then(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill = SidePanel.fill
+
+    async def later(side: SidePanel, config: SampleConfig) -> None:
+        assert not side.filled
+        side.screen.action_tab("branches")  # type: ignore[attr-defined]
+        side.action_turn(1)
+        assert side.tab == "settings"
+        await fill(side, config)
+
+    async def walk(app: ChatApp, pilot: Pilot[None]) -> None:
+        assert app.chat.side.tab == "settings"
+        assert app.chat.side.settings.region.area > 0
+
+    monkeypatch.setattr(SidePanel, "fill", later)
+    run_app(tiny_model, walk)
+
+
 def test_escape_stops_the_answer_and_never_the_program(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Story, "stopped", lambda *_: None)  # no line's end is one: only the length, which is far
 

@@ -14,7 +14,8 @@ from rnncli.tui import pad as pad_module
 from rnncli.tui import pad_writing
 from rnncli.tui.app import ChatApp
 from rnncli.tui.next_panel import NextPanel
-from rnncli.tui.side import BranchPanel, SidePanel
+from rnncli.tui.panels import BranchPanel
+from rnncli.tui.side import SidePanel
 from tests.tui.conftest import screen_text
 from tests.tui.pads import follow, quick, settle, type_text, walk_pad, write
 
