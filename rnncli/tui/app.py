@@ -84,6 +84,8 @@ class ChatApp(Desk):
         return None
 
     def _drain(self) -> None:
+        if not self.is_running:  # the screens are being taken down
+            return
         reports = self.performer.drain()
         self.answer()
         for (kind, together), group in groupby(reports, key=_sort_of):

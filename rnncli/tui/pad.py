@@ -182,7 +182,7 @@ cursor; another token chosen there with **Enter** takes its place. **Ctrl-F** ta
 
     def _follow(self) -> None:
         """Have the story follow, a ghost shown where one may be, and the panels brought up to date."""
-        if self.writing is not None:
+        if self.writing is not None or not self.app.is_running:
             return
         place = self.area.cursor
         ghost = self.ghosts and not self.area.ghost and self._may_show(place)

@@ -54,5 +54,9 @@ def run_app(
 
 @pytest.fixture(autouse=True)
 def still(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing moves by itself."""
+    """Nothing moves by itself, and a key is not waited for until the processor rests, for the model may not let it.
+
+    Textual waits for that up to two seconds after each key.
+    """
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+    monkeypatch.setattr("textual.app.wait_for_idle", lambda *_: asyncio.sleep(0.01))

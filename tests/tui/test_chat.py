@@ -16,6 +16,7 @@ from rnncli.tui.chat import ChatScreen
 from rnncli.tui.desk import Start
 from rnncli.tui.next_panel import NextPanel
 from rnncli.tui.prompt import Prompt
+from rnncli.tui.reports import Moved, To
 from rnncli.tui.side import SidePanel
 from rnncli.tui.token_view import TokenView
 from tests.tui.conftest import Walk, run_app, screen_text, settle
@@ -286,6 +287,16 @@ def shows_the_text_or_the_panel(size: tuple[int, int]) -> Walk:
 @pytest.mark.parametrize("size", [(100, 30), (20, 5)])
 def test_any_size_shows_the_text_or_the_panel(tiny_model: Path, size: tuple[int, int]) -> None:
     run_app(tiny_model, shows_the_text_or_the_panel(size), size=size)
+
+
+def test_what_is_reported_while_the_app_is_left_is_not_shown(tiny_model: Path) -> None:
+    async def walk(app: ChatApp, pilot: Pilot[None]) -> None:
+        pass
+
+    app = run_app(tiny_model, walk)
+    app.performer.report(To("chat", Moved(())))
+    app._drain()  # the timer's last, when the screens are being taken down
+    assert app.performer.waiting
 
 
 def test_what_fails_in_the_models_thread_is_told_and_the_app_lives(tiny_model: Path) -> None:
