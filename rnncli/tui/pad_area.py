@@ -21,10 +21,10 @@ from textual.document._document import EditResult
 from textual.document._edit import Edit
 from textual.message import Message
 from textual.strip import Strip
-from textual.widgets import TextArea
 from textual.widgets.text_area import Selection
 
 from rnncli.text.glyphs import one_each
+from rnncli.tui.editor import Editor
 from rnncli.tui.ghost import first_word, lay_out
 from rnncli.tui.pad_reports import Mark, Written
 from rnncli.tui.revisions import Revisions
@@ -33,7 +33,7 @@ from rnncli.tui.tinting import TINT_CLASSES, TINT_CSS, Tinting
 Location = tuple[int, int]
 
 
-class PadArea(TextArea):
+class PadArea(Editor):
     """The editor. Posts ``Edited`` for what the person does; undo, redo and the taking of a ghost are such, too."""
 
     DEFAULT_CSS = """

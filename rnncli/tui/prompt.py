@@ -8,16 +8,16 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
-from textual.widgets import TextArea
 
+from rnncli.tui.editor import Editor
 from rnncli.tui.token_view import TokenView
 
 
-class Prompt(TextArea):
+class Prompt(Editor):
     """Where you type. Enter sends, Ctrl-J begins a new line."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "send", "send", id="chat.send", priority=True),
+        Binding("enter", "send", "send", id="chat.send"),
         Binding("ctrl+j", "new_line", "new line", id="chat.new_line", show=False),
     ]
 
@@ -29,9 +29,6 @@ class Prompt(TextArea):
             self.text = text
 
     def action_send(self) -> None:
-        self.call_later(self._send)  # a key that comes first would overtake letters that wait to be taken
-
-    def _send(self) -> None:
         text = self.text
         self.clear()
         self.post_message(self.Sent(text))

@@ -11,10 +11,10 @@ from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.geometry import Offset, Region
 from textual.strip import Strip
-from textual.widgets import TextArea
 from textual.widgets.text_area import Edit, EditResult, Location
 
 from rnncli.tui import tint
+from rnncli.tui.editor import Editor
 from rnncli.tui.figures import LineLook, Run, shift
 from rnncli.tui.stand_ins import held, meant, shown
 
@@ -24,7 +24,7 @@ GUESSES = 64
 """Edited lines whose tint is made up of what they had before."""
 
 
-class ScoreEditor(TextArea):
+class ScoreEditor(Editor):
     """Holds a text, tinted by ``known``: what is known of its lines, by their text."""
 
     DEFAULT_CSS = """
