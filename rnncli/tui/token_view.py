@@ -25,6 +25,8 @@ from rnncli.tui.tinting import TINT_CLASSES, TINT_CSS, Tinting
 
 FOLLOWS_WITHIN = 2
 """Rows from the end within which the view stays at the end while text comes."""
+MOST_STRIPS = 500
+"""Drawn lines that are kept: those of several screens."""
 
 
 class Shown(NamedTuple):
@@ -84,6 +86,8 @@ class TokenView(ScrollView, can_focus=True):
         self.cursor: int | None = None
         self._hovered: int | None = None
         self._tinting = Tinting(self)
+        self._strips: dict[int, Strip] = {}
+        """Lines as they were drawn; of a text that scrolls all but the last ones."""
 
     # -- what is shown
 
@@ -98,7 +102,7 @@ class TokenView(ScrollView, can_focus=True):
             retinted = [t.text for t in self.tokens] == [t.text for t in tokens[: len(self.tokens)]]
             if retinted:
                 self.tokens = list(tokens[: len(self.tokens)])
-                self.refresh()
+                self._redraw()
                 same = len(self.tokens)
             else:
                 self.layout_.cut(same)
@@ -118,8 +122,14 @@ class TokenView(ScrollView, can_focus=True):
         if following:
             self.scroll_end(animate=False, immediate=False, x_axis=False)
 
+    def _redraw(self) -> None:
+        self._strips.clear()
+        self.refresh()
+
     def refresh_lines_from(self, first: int) -> None:
         """Draw these lines and all after them anew."""
+        for line in [line for line in self._strips if line >= first]:
+            del self._strips[line]
         top = first - self.scroll_offset.y
         self.refresh(Region(0, max(0, top), self.size.width, max(1, self.size.height - max(0, top))))
 
@@ -137,7 +147,7 @@ class TokenView(ScrollView, can_focus=True):
             following = self.scroll_offset.y >= self.max_scroll_y - FOLLOWS_WITHIN
             self.layout_.resize(width)
             self._resized()
-            self.refresh()
+            self._redraw()
             if following:
                 self.scroll_end(animate=False, x_axis=False)
 
@@ -150,7 +160,7 @@ class TokenView(ScrollView, can_focus=True):
         if token == self.cursor:
             return
         self.cursor = token
-        self.refresh()
+        self._redraw()
         if token is not None:
             line, _ = self.layout_.place(token)
             self.scroll_to_region(Region(0, line, 1, 1), animate=False, x_axis=False)
@@ -222,11 +232,30 @@ class TokenView(ScrollView, can_focus=True):
 
     def notify_style_update(self) -> None:
         self._tinting.forget()
+        self._strips.clear()
         super().notify_style_update()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """As any widget's lines, but what was drawn is kept by line of the text, not by row of the screen: while text
+        streams and scrolls, most rows show what the row below them did.
+        """
+        strips = [self.render_line(y) for y in crop.line_range]
+        background = self.background_colors[1]
+        for line_filter in self.get_line_filters():
+            strips = [strip.apply_filter(line_filter, background) for strip in strips]
+        start, end = crop.column_span
+        return [strip.crop_extend(start, end, None) for strip in strips]
 
     def render_line(self, y: int) -> Strip:
         line = y + self.scroll_offset.y
-        width = self.size.width
+        strip = self._strips.get(line)
+        if strip is None or strip.cell_length != self.size.width:
+            if len(self._strips) >= MOST_STRIPS:
+                self._strips.clear()
+            strip = self._strips[line] = self._draw_line(line, self.size.width)
+        return strip
+
+    def _draw_line(self, line: int, width: int) -> Strip:
         base = self.rich_style
         if line >= len(self.layout_.lines):
             return Strip.blank(width, base)
@@ -246,7 +275,7 @@ class TokenView(ScrollView, can_focus=True):
         return selection.extract(lines), "\n"
 
     def selection_updated(self, selection: Selection | None) -> None:
-        self.refresh()
+        self._redraw()
 
     def _style(self, piece: Piece) -> Style:
         token = self.tokens[piece.token]

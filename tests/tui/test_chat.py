@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -163,6 +164,60 @@ def test_a_token_is_looked_into_and_another_one_chosen(tiny_model: Path) -> None
         assert not reproduce(app.talk.story, app.talk.node)
 
     run_app(tiny_model, walk)
+
+
+def test_a_click_points_at_the_token_under_it_and_a_second_one_asks(tiny_model: Path) -> None:
+    async def walk(app: ChatApp, pilot: Pilot[None]) -> None:
+        await say(app, pilot, "the old man and the sea")
+        view = app.chat.query_one(TokenView)
+        for token in (2, 0, 1, len(view.tokens) - 2):
+            line, column = view.layout_.place(token)
+            await pilot.click(TokenView, offset=(column, line))
+            assert view.cursor == token
+            assert view.render_lines(view.size.region)[line].crop(column, column + 1)._segments[0].style.reverse  # type: ignore[union-attr]
+        await pilot.click(TokenView, offset=(column, line), times=2)
+        await settle(app, pilot)
+        assert app.focused is app.chat.query_one("#candidates")
+
+    run_app(tiny_model, walk)
+
+
+def test_a_text_is_drawn_as_it_would_be_afresh(tiny_model: Path) -> None:
+    """What is kept of earlier drawings is what would be drawn now, whatever was done in between."""
+
+    def drawn(view: TokenView) -> list[str]:
+        return [str([*strip]) for strip in view.render_lines(view.size.region)]
+
+    async def walk(app: ChatApp, pilot: Pilot[None]) -> None:
+        view = app.chat.query_one(TokenView)
+        keys = ["enter", "ctrl+r", "up", "up", "n", "escape", "ctrl+t", "ctrl+l", "enter", "pageup"]
+        for key in keys:
+            if key == "enter":
+                app.chat.query_one(Prompt).text = "the old man"
+            await pilot.press(key)
+            await settle(app, pilot)
+            found = drawn(view)
+            view._strips.clear()
+            assert drawn(view) == found
+        changes: list[Callable[[], object]] = [
+            lambda: setattr(app, "theme", "textual-light"),
+            app.chat.action_tint,
+            lambda: app.action_show("scores"),
+            lambda: app.action_show("chat"),
+        ]
+        for change in changes:
+            change()
+            await settle(app, pilot)
+            found = drawn(view)
+            view._strips.clear()
+            assert drawn(view) == found
+        await pilot.resize_terminal(44, 14)
+        await settle(app, pilot)
+        found = drawn(view)
+        view._strips.clear()
+        assert drawn(view) == found
+
+    run_app(tiny_model, walk, size=(100, 12), until="text", max_tokens=60)
 
 
 def test_settings_hold_from_the_next_token_and_wrong_ones_are_named(tiny_model: Path) -> None:
