@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.color import Color
+from textual.dom import DOMNode
 from textual.screen import Screen
 
+from rnncli.errors import RnncliError
 from rnncli.text.glyphs import one_line
+from rnncli.tui import keymap
 from rnncli.tui.chat import ChatScreen
 from rnncli.tui.desk import Desk
 from rnncli.tui.pad_reports import Wrote
@@ -44,6 +47,11 @@ class ChatApp(Desk):
     """Whether all of the first screen is there."""
 
     async def on_mount(self) -> None:
+        self._clashes: set[str] = set()
+        try:
+            self.set_keymap(keymap.read())
+        except RnncliError as error:
+            self._failed(error)
         self.chat = ChatScreen()
         self.install_screen(self.chat, "chat")
         await self.push_screen("chat")  # a small model may be there before the panels that tell of it
@@ -54,7 +62,23 @@ class ChatApp(Desk):
     async def _furnish(self) -> None:
         await self.chat.side.fill(self.config)
         self.furnished = True
+        self._check_keys()
         self.open_model(self.start.model, self._begin)
+
+    def _check_keys(self) -> None:
+        if self._keymap:
+            try:
+                keymap.check(self._keymap)
+            except RnncliError as error:
+                self._failed(error)
+
+    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
+        """Two of the person's keys are the same; Textual tells so at each key."""
+        clashes = {one.id or one.action for one in clashed_bindings} - self._clashes
+        self._clashes |= clashes
+        if clashes:
+            names = ", ".join(sorted(clashes))
+            self.notify(f"{keymap.path()} takes the key of {names}", severity="warning", timeout=12, markup=False)
 
     @cached_property
     def pad(self) -> PadScreen:
@@ -186,6 +210,15 @@ class ChatApp(Desk):
         if self.model_name and screen is not None:
             self.push_screen(SaveAs(f"{self.model_name}-{screen.KIND}.{screen.ENDING}"), chosen)
 
+    def write_keys(self) -> None:
+        """Write the file in which keys are set, if there is none, and say where it is."""
+        try:
+            file = keymap.write_all()
+        except OSError as error:
+            self._failed(error)
+        else:
+            self.notify(f"Keys are set in {file}; they hold from the next start.", timeout=12, markup=False)
+
     def _keep_pad(self) -> None:
         if "pad" in vars(self):
             self.write(lambda talk, config: self.pad.keep(self.draft), always=True)
@@ -194,6 +227,7 @@ class ChatApp(Desk):
         yield from super().get_system_commands(screen)
         yield SystemCommand("Save", "Write the text to a file", self.action_save)
         yield SystemCommand("Models", "Go on with another model", self.action_models)
+        yield SystemCommand("Remap keys", "Choose other keys, in a file", self.write_keys)
         yield SystemCommand("Chat", "Write in turns", lambda: self.action_show("chat"))
         yield SystemCommand("Pad", "Write freely; the model goes on where you say", lambda: self.action_show("pad"))
         yield SystemCommand("Scores", "How unexpected a text of yours is", lambda: self.action_show("scores"))

@@ -53,6 +53,7 @@ The panel shows what the model expected there; choose another token with **Enter
     def __init__(self) -> None:
         super().__init__()
         self.tokens: list[Token] = []
+        self._chars, self._bits = 0, 0.0
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="body"):
@@ -82,7 +83,8 @@ The panel shows what the model expected there; choose another token with **Enter
             case Loaded():
                 self._loaded(report)
             case Moved(tokens):
-                self.tokens = list(tokens)
+                self.tokens, self._chars, self._bits = [], 0, 0.0
+                self._add(tokens)
                 self.units = None
                 self._show()
                 self.view.scroll_end(animate=False)
@@ -105,9 +107,15 @@ The panel shows what the model expected there; choose another token with **Enter
 
     def grow(self, reports: Sequence[Grown]) -> None:
         begin = len(self.tokens)
-        self.tokens += [report.token for report in reports]
+        self._add(report.token for report in reports)
         self.view.extend(self._shown(i) for i in range(begin, len(self.tokens)))
         self._status()
+
+    def _add(self, tokens: Iterable[Token]) -> None:
+        begin = len(self.tokens)
+        self.tokens += tokens
+        self._chars += sum(len(token.text) for token in self.tokens[begin:])
+        self._bits += sum(token.bits for token in self.tokens[begin:])
 
     def _loaded(self, report: Loaded) -> None:
         self.show_model(report)
@@ -149,9 +157,7 @@ The panel shows what the model expected there; choose another token with **Enter
         super().retint()
 
     def _status(self, more: str = "") -> None:
-        chars = sum(len(token.text) for token in self.tokens)
-        bits = sum(token.bits for token in self.tokens)
-        per_char = f"{bits / chars:.2f} bits a character" if chars else "nothing written yet"
+        per_char = f"{self._bits / self._chars:.2f} bits a character" if self._chars else "nothing written yet"
         parts = [self.app.model_name, f"{len(self.tokens):,} tokens", per_char, self.app.who(), more]
         self.query_one("#status", Static).update(Content(" · ".join(part for part in parts if part)), layout=False)
 

@@ -13,7 +13,6 @@ from rnncli.config import SampleConfig
 from rnncli.inference.reproducing import reproduce
 from rnncli.inference.story import Story
 from rnncli.tui.app import ChatApp
-from rnncli.tui.chat import ChatScreen
 from rnncli.tui.desk import Start
 from rnncli.tui.next_panel import NextPanel
 from rnncli.tui.prompt import Prompt
@@ -378,8 +377,3 @@ def test_a_model_that_is_not_there_is_said(tmp_path: Path, tiny_model: Path) -> 
         assert app.model_name == tiny_model.name
 
     run_app(tmp_path / "nothing", walk)
-
-
-def test_every_binding_can_be_remapped() -> None:
-    for kind in (ChatApp, ChatScreen, Prompt, TokenView):
-        assert all(getattr(binding, "id", None) for binding in kind.__dict__["BINDINGS"]), kind
