@@ -16,7 +16,7 @@ from textual.screen import Screen
 
 from rnncli.errors import RnncliError
 from rnncli.text.glyphs import one_line
-from rnncli.tui import keymap
+from rnncli.tui import clipboard, keymap
 from rnncli.tui.chat import ChatScreen
 from rnncli.tui.desk import Desk
 from rnncli.tui.pad_reports import Wrote
@@ -169,13 +169,21 @@ class ChatApp(Desk):
         selected = self.screen.get_selected_text() or getattr(self.focused, "selected_text", "")
         if selected:
             self.copy_to_clipboard(selected)
-            self.notify("copied")
         else:
             self.notify("Ctrl-Q quits", timeout=2)
 
     def copy_to_clipboard(self, text: str) -> None:
-        """A byte that is no character cannot be copied."""
-        super().copy_to_clipboard(text.encode("utf-8", "replace").decode())
+        """To this machine's clipboard, else to the terminal's. A byte that is no character cannot be copied."""
+        self._clipboard = whole = text.encode("utf-8", "replace").decode()
+
+        def copy() -> None:
+            if clipboard.copy_here(whole):
+                self.call_from_thread(self.notify, "copied")
+            else:
+                self.call_from_thread(super(ChatApp, self).copy_to_clipboard, whole)
+                self.call_from_thread(self.notify, "copied, if the terminal lets it be; Ctrl-S writes a file")
+
+        self.run_worker(copy, thread=True)  # a clipboard's owner may be slow to answer
 
     def action_show(self, name: str) -> None:
         """Go to one of the screens."""

@@ -59,4 +59,5 @@ def still(monkeypatch: pytest.MonkeyPatch) -> None:
     Textual waits for that up to two seconds after each key.
     """
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+    monkeypatch.setenv("SSH_TTY", "/dev/pts/0")  # what tests copy stays out of the clipboard of who runs them
     monkeypatch.setattr("textual.app.wait_for_idle", lambda *_: asyncio.sleep(0.01))
