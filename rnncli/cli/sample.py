@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import codecs
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,9 +23,12 @@ from rnncli.cli.options import (
 from rnncli.cli.terminal import flush, is_terminal, read_stdin, say, write, write_bytes
 from rnncli.config import SampleConfig, validate
 from rnncli.errors import ConfigError, CorpusError
+from rnncli.text.glyphs import one_line
 
 if TYPE_CHECKING:
+    from rnncli.analysis.copying import Passage
     from rnncli.api import Model
+    from rnncli.records import Sample
 
 
 @config_options(SampleConfig, defaults=True)
@@ -34,6 +38,12 @@ def sample(
     echo: Annotated[bool, typer.Option("--echo/--no-echo", help="Print the prompt first.")] = True,
     prompts: Annotated[
         str | None, typer.Option("--prompts", metavar="FILE", help="Prompts, one a line; - is stdin.")
+    ] = None,
+    check_copy: Annotated[
+        str | None,
+        typer.Option(
+            "--check-copy", metavar="CORPUS", help="Tell the longest passage that stands in this text word for word."
+        ),
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="One object a sample.")] = False,
     device: DeviceOption = "auto",
@@ -55,12 +65,20 @@ def sample(
     loaded = load(model, device=device, engine=engine, threads=threads)
     if loaded.choice.notable:
         say(f"{loaded.choice.why}: PyTorch runs the model", quiet=quiet)
+    copies = None if check_copy is None else Copies(check_copy)
     if json_:
-        _write_json(loaded, texts, config)
+        _write_json(loaded, texts, config, copies)
     elif len(texts) == 1 and config.count == 1:
-        _stream(loaded, texts[0], config, echo=echo)
+        data = _stream(loaded, texts[0], config, echo=echo)
+        if copies is not None:
+            copies.report([data])
     else:
-        _write_all(loaded, texts, config, echo=echo)
+        samples: Iterable[Sample] = loaded.sampler.samples(texts, config)
+        if copies is not None:
+            samples = list(samples)
+        _write_all(loaded, samples, config, echo=echo)
+        if copies is not None:
+            copies.report([sample.data for sample in samples])
 
 
 def _one_prompt(prompt: str | None, quiet: bool) -> str:
@@ -82,18 +100,50 @@ def _many_prompts(path: str, quiet: bool) -> Iterator[str]:
         yield line.removesuffix(b"\r").decode("utf-8", errors="surrogateescape")
 
 
-def _write_json(model: Model, prompts: list[str], config: SampleConfig) -> None:
+class Copies:
+    """What of samples stands in a corpus. It is looked for at once, so that a wrong name costs no samples."""
+
+    def __init__(self, corpus: str) -> None:
+        from rnncli.text.read import find_sources
+
+        self.corpus, self.sources = corpus, find_sources([corpus])
+
+    def of(self, texts: list[bytes]) -> list[Passage]:
+        """Of each text the longest passage."""
+        from rnncli.analysis.copying import longest_copies
+        from rnncli.text.read import ended, read_blocks
+
+        return longest_copies(texts, (block for one in self.sources for block in ended(read_blocks(one))))
+
+    def report(self, texts: list[bytes]) -> None:
+        """Tell of it beside the samples, which are on standard output."""
+        for number, (text, found) in enumerate(zip(texts, self.of(texts), strict=True), start=1):
+            which = f"sample {number}: " if len(texts) > 1 else ""
+            chars = len(text.decode("utf-8", errors="surrogateescape"))
+            if found.text:
+                told = f"the longest passage in {self.corpus} is {len(found.text):,} of {chars:,} characters:"
+                say(f'{which}{told} "{one_line(found.text)}"')
+            else:
+                say(f"{which}no passage of eight bytes stands in {self.corpus}")
+
+
+def _write_json(model: Model, prompts: list[str], config: SampleConfig, copies: Copies | None) -> None:
     from rnncli.formats import json
 
-    for sample in model.sampler.samples(prompts, config):
-        write(json.sample(sample) + "\n")
+    samples: Iterable[Sample] = model.sampler.samples(prompts, config)
+    found: Iterable[Passage | None] = repeat(None)
+    if copies is not None:
+        samples = list(samples)
+        found = copies.of([sample.data for sample in samples])
+    for sample, passage in zip(samples, found, strict=False):
+        write(json.sample(sample, passage) + "\n")
         flush()
 
 
-def _stream(model: Model, prompt: str, config: SampleConfig, *, echo: bool) -> None:
-    """One sample, token by token: glyphs on a terminal, raw bytes into a pipe."""
+def _stream(model: Model, prompt: str, config: SampleConfig, *, echo: bool) -> bytes:
+    """One sample, token by token: glyphs on a terminal, raw bytes into a pipe. It is returned."""
     screen = is_terminal(sys.stdout)
-    last = ""
+    last, data = "", b""
     if echo and prompt:
         write(prompt)
         flush()
@@ -105,14 +155,16 @@ def _stream(model: Model, prompt: str, config: SampleConfig, *, echo: bool) -> N
             write_bytes(chunk.data)
         flush()
         last = chunk.text or last
+        data += chunk.data
     if not last.endswith("\n"):
         write("\n")
+    return data
 
 
-def _write_all(model: Model, prompts: list[str], config: SampleConfig, *, echo: bool) -> None:
+def _write_all(model: Model, samples: Iterable[Sample], config: SampleConfig, *, echo: bool) -> None:
     """Many samples: one a line from a model of lines, else with an empty line between them."""
     between = b"\n" if model.unit == "stream" and config.until != "line" else b""
-    for number, sample in enumerate(model.sampler.samples(prompts, config)):
+    for number, sample in enumerate(samples):
         head = sample.prompt.encode("utf-8", errors="surrogateescape") if echo else b""
         text = (head + sample.data).removesuffix(b"\n") + b"\n"
         if number:

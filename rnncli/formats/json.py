@@ -79,7 +79,12 @@ def total(scores: Iterable[TextScore], definition: Mapping[str, Any], layout: La
     yield dumps({**figures(tally, layout.log_base), "lines": tally.lines, "definition": definition})
 
 
-def sample(sample: Sample) -> str:
-    """One object a sample; bytes that are no UTF-8 are U+FFFD in its text."""
+def sample(sample: Sample, copied: tuple[int, str] | None = None) -> str:
+    """One object a sample; bytes that are no UTF-8 are U+FFFD in its text. ``copied``: where in the text the longest
+    passage begins that stands in a corpus, and the passage.
+    """
     names = ("prompt", "text", "ids", "tokens", "logprobs", "canonical", "stopped", "seed")
-    return dumps({name: getattr(sample, name) for name in names})
+    value = {name: getattr(sample, name) for name in names}
+    if copied is not None:
+        value["copied"] = {"start": copied[0], "chars": len(copied[1]), "text": copied[1]}
+    return dumps(value)

@@ -25,7 +25,7 @@ from rnncli.tui.tinting import TINT_CLASSES, TINT_CSS, Tinting
 
 FOLLOWS_WITHIN = 2
 """Rows from the end within which the view stays at the end while text comes."""
-MOST_STRIPS = 500
+MOST_STRIPS = 150
 """Drawn lines that are kept: those of several screens."""
 
 

@@ -8,7 +8,7 @@ from rnncli.cli.fields import describe_bounds
 from rnncli.config import TRAINING_OPTIONS, SampleConfig, flag_of, options_of
 from tests.cli.conftest import Call
 
-LATER = ("--check-copy",)
+LATER = ()
 
 
 def test_commands(here: Call) -> None:

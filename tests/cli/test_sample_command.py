@@ -112,3 +112,38 @@ def test_errors(here: Call, arguments: list[str], code: int, message: str) -> No
     result = here("sample", *arguments)
     assert (result.code, result.out) == (code, "")
     assert result.err.startswith(f"rnncli: error: {message}")
+
+
+LONG = ("-n", "60", "--seed", "5", "--temperature", "0.5")
+
+
+def test_the_longest_passage_that_stands_in_a_corpus_is_told(toy: Call, tmp_path: Path) -> None:
+    plain = toy("sample", "the cat", *LONG)
+    written = json.loads(toy("sample", "the cat", *LONG, "--json").out)["text"].strip("\ufffd")
+    longest = max(written.split("\ufffd"), key=len)  # between bytes that are no characters
+    assert len(longest) > 8
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "a.txt").write_text(f"x{longest}x\n", encoding="utf-8")
+    (tmp_path / "none.txt").write_text("\u0416\u0416\n", encoding="utf-8")
+    told = toy("sample", "the cat", *LONG, "--check-copy", "corpus")
+    assert (told.code, told.out) == (0, plain.out)
+    assert told.err.startswith("rnncli: the longest passage in corpus is ")
+    assert toy("sample", "the cat", *LONG, "--check-copy", "none.txt").err == (
+        "rnncli: no passage of eight bytes stands in none.txt\n"
+    )
+    code, out, err = toy("sample", "the cat", *LONG, "--count", "2", "--check-copy", "corpus")
+    assert (code, err.count("rnncli: sample 1: "), err.count("rnncli: sample 2: ")) == (0, 1, 1)
+    assert out == toy("sample", "the cat", *LONG, "--count", "2").out
+    first, second = map(
+        json.loads,
+        toy("sample", "the cat", *LONG, "--count", "2", "--json", "--check-copy", "corpus").out.splitlines(),
+    )
+    for sample in (first, second):
+        start, chars = sample["copied"]["start"], sample["copied"]["chars"]
+        assert sample["text"][start : start + chars] == sample["copied"]["text"]
+
+
+def test_a_corpus_that_is_not_there_costs_no_samples(toy: Call) -> None:
+    code, out, err = toy("sample", "the cat", *BRIEF, "--check-copy", "gone.txt")
+    assert (code, out) == (4, "")
+    assert "gone.txt" in err
