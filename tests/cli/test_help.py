@@ -8,8 +8,6 @@ from rnncli.cli.fields import describe_bounds
 from rnncli.config import TRAINING_OPTIONS, SampleConfig, flag_of, options_of
 from tests.cli.conftest import Call
 
-LATER = ()
-
 
 def test_commands(here: Call) -> None:
     code, out, err = here("--help")
@@ -59,12 +57,6 @@ def test_sample_has_the_table_with_its_defaults(here: Call) -> None:
         assert flag_of(field) in out.split() or f"{flag_of(field)}," in out.split(), field.name
     assert "[default: 0.8]" in out
     assert "-n, --max-tokens <int> Most tokens to sample. (0 or more) [default: 200]" in out
-
-
-def test_nothing_is_shown_that_does_not_exist(here: Call) -> None:
-    shown = "".join(here(command, "--help").out for command in ("train", "chat", "sample", "score"))
-    assert not [option for option in LATER if option in shown]
-    assert here("chat").code == 2
 
 
 def test_engines_that_there_are_not_are_refused(here: Call, monkeypatch: pytest.MonkeyPatch) -> None:
