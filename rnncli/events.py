@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
-from rnncli.records import Tally
+from rnncli.records import Quality
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class Evaluated:
     """A look at the validation text. ``partial`` says that only a part of it was read."""
 
     step: int
-    valid: Tally
+    valid: Quality
     train_loss: float | None
     partial: bool
     best: bool
@@ -82,8 +82,8 @@ class Done:
     steps: int
     seconds: float
     tokens_per_second: float
-    valid: Tally
-    train: Tally | None
+    valid: Quality
+    train: Quality | None
     params: int
     uniform_nats_per_char: float | None
     ngram_nats_per_char: float | None

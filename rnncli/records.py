@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 LN2 = math.log(2.0)
 
@@ -82,6 +83,29 @@ def _perplexity(logprob: float, count: int) -> float | None:
         return None
     nats = -logprob / count
     return math.exp(nats) if nats < 709 else math.inf
+
+
+class Quality(Protocol):
+    """How well a text is predicted: what a Tally comes to, or the same figures as they were written down."""
+
+    @property
+    def nats_per_char(self) -> float | None: ...
+    @property
+    def bits_per_byte(self) -> float | None: ...
+    @property
+    def perplexity(self) -> float | None: ...
+    @property
+    def token_perplexity(self) -> float | None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """A Quality as it was written down; what could not be is None."""
+
+    nats_per_char: float | None = None
+    bits_per_byte: float | None = None
+    perplexity: float | None = None
+    token_perplexity: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

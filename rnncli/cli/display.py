@@ -23,6 +23,7 @@ from rnncli.cli.terminal import (
     write,
 )
 from rnncli.events import Done, Evaluated, Notice, StepDone, TrainEvent
+from rnncli.formats.progress import clock, evaluation_text
 
 if TYPE_CHECKING:
     from rnncli.api import Plan
@@ -87,9 +88,9 @@ class Json:
         self.quiet = quiet
 
     def plan(self, plan: Plan) -> None:
-        from rnncli.formats import json
+        from rnncli.formats import events
 
-        self._write(json.dumps({"event": "plan", **plan.as_dict()}))
+        self._write(events.plan(plan.settings))
 
     def event(self, event: TrainEvent) -> None:
         from rnncli.formats import events
@@ -153,28 +154,6 @@ def step_text(step: StepDone) -> str:
     if step.skipped:
         parts.append(f"{step.skipped} skipped")
     return "  ".join(parts)
-
-
-def evaluation_text(event: Evaluated) -> str:
-    """An evaluation in one line."""
-    mark = "  best so far" if event.best else ""
-    part = " (of a part)" if event.partial else ""
-    return f"step {event.step}  validation {valid_text(event)}{part}{mark}"
-
-
-def valid_text(event: Evaluated) -> str:
-    """The figure that says most: nats per character, or perplexity where characters mean nothing."""
-    if event.valid.nats_per_char is not None:
-        return f"{event.valid.nats_per_char:.4f} nats/char"
-    return f"perplexity {event.valid.perplexity or 0:.1f}"
-
-
-def clock(seconds: float) -> str:
-    """``1:05``, ``2:03:00``."""
-    whole = max(0, round(seconds)) if seconds < 1e7 else 0
-    minutes, left = divmod(whole, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
 
 
 def bold(text: str) -> str:

@@ -10,9 +10,10 @@ from rich.console import Console
 from rich.live import Live as RichLive
 from rich.text import Text
 
-from rnncli.cli.braille import curve
-from rnncli.cli.display import clock, show_plan, show_rare, stopping_text, valid_text
+from rnncli.cli.display import show_plan, show_rare, stopping_text
 from rnncli.events import Evaluated, Saved, StepDone, TrainEvent
+from rnncli.formats.braille import curve
+from rnncli.formats.progress import clock, valid_text
 
 if TYPE_CHECKING:
     from rnncli.api import Plan

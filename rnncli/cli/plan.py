@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from rnncli.cli.columns import width
 from rnncli.cli.terminal import one_line, paint
 from rnncli.events import Setting
+from rnncli.formats.progress import value_text
 
 
 def plan_table(settings: Sequence[Setting], *, color: bool, columns: int | None = None) -> str:
     """Name, value and reason of each setting, aligned; long reasons go on below themselves."""
     total = columns or shutil.get_terminal_size((100, 24)).columns
-    rows = [(one_line(s.name.replace("_", " ")), one_line(_shown(s.value)), one_line(s.why)) for s in settings]
+    rows = [(one_line(s.name.replace("_", " ")), one_line(value_text(s.value)), one_line(s.why)) for s in settings]
     names = max((width(row[0]) for row in rows), default=0)
     values = min(max((width(row[1]) for row in rows), default=0), max(20, total // 3))
     left = names + values + 4
@@ -29,9 +30,3 @@ def plan_table(settings: Sequence[Setting], *, color: bool, columns: int | None 
         lines.append(line.rstrip())
         lines += [" " * left + more for more in reasons[1:]]
     return "\n".join(lines) + "\n"
-
-
-def _shown(value: str | int | float | bool) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:,g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value

@@ -1,19 +1,22 @@
-"""Training events as JSON, one object a line."""
+"""Training events as JSON, one object a line, and back."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, fields
 from typing import Any
 
 from rnncli.events import Done, Evaluated, Notice, Saved, Setting, StepDone, TrainEvent
 from rnncli.formats.json import dumps
-from rnncli.records import Tally
+from rnncli.records import Figures, Quality
 
 
-def plan(settings: Sequence[Setting], **extra: Any) -> str:
+def plan(settings: Sequence[Setting]) -> str:
     """The ``plan`` event: every setting with its value and why."""
-    return dumps({"event": "plan", "settings": [asdict(setting) for setting in settings], **extra})
+    named = {setting.name: {"value": setting.value, "why": setting.why} for setting in settings}
+    return dumps({"event": "plan", **named})
 
 
 def event(event: TrainEvent) -> str:
@@ -57,9 +60,55 @@ def _done(done: Done) -> dict[str, Any]:
     }
 
 
-def _quality(tally: Tally) -> dict[str, float | None]:
+def _quality(quality: Quality) -> dict[str, float | None]:
     return {
-        "nats_per_char": tally.nats_per_char,
-        "bits_per_byte": tally.bits_per_byte,
-        "perplexity": tally.perplexity,
+        "nats_per_char": quality.nats_per_char,
+        "bits_per_byte": quality.bits_per_byte,
+        "perplexity": quality.perplexity,
+        "token_perplexity": quality.token_perplexity,
     }
+
+
+def read(line: str | bytes) -> TrainEvent | tuple[Setting, ...] | None:
+    """What a line tells: an event, or a plan's settings; None where it is no event.
+
+    Weights do not come with it. A figure that JSON could not say is infinite, or None where it may be.
+    """
+    try:
+        value = json.loads(line)
+        kind = value.pop("event")
+        return _READERS[kind](value)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
+
+
+def _read_plan(value: Mapping[str, Any]) -> tuple[Setting, ...]:
+    return tuple(Setting(name=name, value=entry["value"], why=str(entry["why"])) for name, entry in value.items())
+
+
+def _read_step(value: Mapping[str, Any]) -> StepDone:
+    known = {f.name: value[f.name] for f in fields(StepDone)}
+    infinite = {name: math.inf for name, found in known.items() if found is None and name != "nats_per_char"}
+    return StepDone(**{**known, **infinite})
+
+
+def _read_evaluated(value: Mapping[str, Any]) -> Evaluated:
+    # When it was made is not told: an evaluation that is made again is the same event.
+    return Evaluated(**{**value, "valid": Figures(**value["valid"]), "seconds": math.nan, "weights": dict})
+
+
+def _read_done(value: dict[str, Any]) -> Done:
+    known = {f.name: value.pop(f.name) for f in fields(Done) if f.name != "extra"}
+    train = known["train"]
+    known |= {"valid": Figures(**known["valid"]), "train": None if train is None else Figures(**train)}
+    return Done(**known, extra=value)
+
+
+_READERS: dict[str, Callable[[Any], TrainEvent | tuple[Setting, ...]]] = {
+    "plan": _read_plan,
+    "step": _read_step,
+    "eval": _read_evaluated,
+    "saved": lambda value: Saved(**value),
+    "notice": lambda value: Notice(**value),
+    "done": _read_done,
+}

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from rnncli.events import Evaluated, Notice, Saved, StepDone, TrainEvent
-from rnncli.records import Tally
+from rnncli.records import Quality
 
 LOG = "log.jsonl"
 
 
-def figures(tally: Tally) -> dict[str, float | None]:
-    """A tally as logs and config.json keep it."""
+def figures(tally: Quality) -> dict[str, float | None]:
+    """A quality as logs and config.json keep it."""
     values = {
         "nats_per_char": tally.nats_per_char,
         "bits_per_byte": tally.bits_per_byte,

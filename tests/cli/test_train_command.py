@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from rnncli.cli.braille import curve
-from rnncli.cli.display import Json, clock, step_text
+from rnncli.cli.display import Json, step_text
 from rnncli.cli.plan import plan_table
 from rnncli.cli.summary import resume_hint, summary
 from rnncli.events import Done, Setting, StepDone
+from rnncli.formats.braille import curve
+from rnncli.formats.progress import clock
 from rnncli.records import Tally
 from tests.cli.conftest import TOY, Call, clean_env
 

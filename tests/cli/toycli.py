@@ -10,7 +10,7 @@ import sys
 import time
 import types
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +33,6 @@ class ToyModel:
 @dataclass
 class ToyPlan:
     settings: tuple[Any, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        return {"settings": [asdict(setting) for setting in self.settings]}
 
 
 @dataclass

@@ -194,3 +194,24 @@ def test_escapes_are_told_apart() -> None:
     raw = "a\\b \x1b[0m \x85 \u2028 \udce4 \ud800 \r\n\t"
     assert escape(raw) == r"a\\b \x1b[0m \u0085 \u2028 \xe4 \ud800 \r\n\t"
     assert escape("plain 春眠 🙂") == "plain 春眠 🙂"
+
+
+def test_events_are_read_as_they_were_told() -> None:
+    plan, step, evaluated, saved, notice, done = map(event_format.read, events())
+    assert plan == (Setting(name="cell", value="lstm", why="it is the default"),)
+    assert isinstance(step, StepDone)
+    assert (step.step, step.nats_per_char, step.grad_norm) == (7, None, math.inf)
+    assert isinstance(evaluated, Evaluated)
+    assert evaluated.valid.nats_per_char == VALID.nats_per_char
+    assert evaluated.valid.token_perplexity == VALID.token_perplexity
+    assert evaluated.best
+    assert saved == Saved(step=7, folder="models/a", best=True, seconds=2.5)
+    assert notice == Notice(message="a step was skipped")
+    assert isinstance(done, Done)
+    assert (done.model, done.steps, done.train, done.extra) == ("models/a", 9, None, {"device": "cpu"})
+    assert done.valid.perplexity == VALID.perplexity
+
+
+@pytest.mark.parametrize("line", ["", "no event", "[]", "3", '{"event": "nothing"}', '{"event": "step"}', '{"a": 1}'])
+def test_a_line_that_is_no_event_is_none(line: str) -> None:
+    assert event_format.read(line) is None
