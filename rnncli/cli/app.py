@@ -37,7 +37,11 @@ def _noticing_closed_pipes() -> Iterator[None]:
 
 
 class Command(TyperCommand):
-    """A command whose plain help shows its options by panel."""
+    """A command whose plain help shows its options by panel, and which knows its arguments as they were given."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.meta["arguments"] = tuple(args)
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         sections: dict[str, list[tuple[str, str]]] = {title: [] for title in PANELS}

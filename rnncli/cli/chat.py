@@ -13,7 +13,7 @@ import typer
 
 from rnncli.cli.fields import config_options
 from rnncli.cli.options import DebugOption, DeviceOption, EngineOption, ModelOption, ThreadsOption
-from rnncli.cli.terminal import is_terminal
+from rnncli.cli.terminal import open_terminal
 from rnncli.config import SampleConfig, validate
 from rnncli.errors import ConfigError
 
@@ -54,14 +54,9 @@ def chat(
 def _take_terminal() -> str:
     """Text piped in; after it, standard input is the terminal that a person types at."""
     hint = "Without one: rnncli sample writes, rnncli score scores."
-    if not is_terminal(sys.stderr):  # where the app draws
-        raise ConfigError("chat needs a terminal to draw on", hint=hint)
-    if is_terminal(sys.stdin):
+    terminal = open_terminal("chat", hint)
+    if terminal is None:
         return ""
-    try:
-        terminal = os.open("/dev/tty", os.O_RDWR)
-    except OSError:
-        raise ConfigError("chat needs a terminal to be typed at", hint=hint) from None
     data = sys.stdin.buffer.read(MOST_PIPED + 1) if sys.stdin is not None else b""
     if len(data) > MOST_PIPED:
         raise ConfigError(f"chat takes at most {MOST_PIPED >> 20} MB of text", hint="rnncli score has no limit.")

@@ -8,7 +8,7 @@ import os
 import sys
 from typing import IO, Literal, TextIO
 
-from rnncli.errors import CorpusError
+from rnncli.errors import ConfigError, CorpusError
 from rnncli.text.glyphs import one_line as one_line
 from rnncli.text.glyphs import visible as visible
 
@@ -21,6 +21,21 @@ def is_terminal(stream: IO[str] | None) -> bool:
         return stream is not None and stream.isatty()
     except ValueError:
         return False
+
+
+def open_terminal(what: str, hint: str) -> int | None:
+    """The terminal that a person types at, where stdin is none; None where it is. An error without one, or to draw on.
+
+    ``what`` needs it.
+    """
+    if not is_terminal(sys.stderr):  # where an app draws
+        raise ConfigError(f"{what} needs a terminal to draw on", hint=hint)
+    if is_terminal(sys.stdin):
+        return None
+    try:
+        return os.open("/dev/tty", os.O_RDWR)
+    except OSError:
+        raise ConfigError(f"{what} needs a terminal to be typed at", hint=hint) from None
 
 
 def has_color(which: ColorStream) -> bool:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 @config_options(*TRAINING_OPTIONS, defaults=False)
 def train(
+    ctx: typer.Context,
     corpora: Annotated[
         list[str] | None,
         typer.Argument(metavar="CORPUS...", help="Files, folders, compressed files; - is stdin."),
@@ -42,6 +43,7 @@ def train(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="One event a line on stdout.")] = False,
+    tui: Annotated[bool, typer.Option("--tui", help="A whole screen: curves, figures, samples as it learns.")] = False,
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
     quiet: QuietOption = False,
@@ -51,6 +53,12 @@ def train(
 ) -> None:
     """Train a language model on CORPUS. Every option left out is chosen for you, with a reason."""
     _check(given)
+    if tui:
+        from rnncli.cli.watching import watch
+
+        others = {"--json": json_, "--dry-run": dry_run, "-q": quiet}
+        watch(ctx, corpora=_given(corpora, resume), clashing=[name for name, on in others.items() if on])
+        return
     from rnncli.cli.display import open_display
     from rnncli.cli.interrupts import Interrupts
 
@@ -88,6 +96,13 @@ def _check(given: Mapping[str, Any]) -> None:
         raise ConfigError(f"{' and '.join(budgets)} cannot be given together", hint="One of them ends the training.")
 
 
+def _given(corpora: list[str] | None, resume: str | None) -> list[str]:
+    """What to train on; an error where there is nothing, and no run to go on with."""
+    if not corpora and resume is None:
+        raise ConfigError("there is nothing to train on", hint="Name a CORPUS: a file, a folder, or - for stdin.")
+    return corpora or []
+
+
 def _open(
     corpora: list[str] | None,
     name: str | None,
@@ -100,8 +115,7 @@ def _open(
     given: Mapping[str, Any],
     quiet: bool,
 ) -> Run:
-    if not corpora:
-        raise ConfigError("there is nothing to train on", hint="Name a CORPUS: a file, a folder, or - for stdin.")
+    corpora = _given(corpora, None)
     if "-" in corpora:
         say_waiting("the corpus", quiet=quiet)
     from rnncli.api import TrainRequest, open_run
