@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from importlib import import_module
@@ -16,7 +17,7 @@ import rnncli
 from rnncli import library
 from rnncli.cli import exits
 from rnncli.cli.summary import summary
-from rnncli.cli.terminal import has_color, is_terminal, open_terminal, tell, visible
+from rnncli.cli.terminal import has_color, is_terminal, open_terminal, paint, tell, visible
 from rnncli.errors import ConfigError, RnncliError
 
 TUI = "--tui"
@@ -78,6 +79,7 @@ def _end(trainer: Any) -> None:
         saved = f"Go on with: rnncli train --resume {library.reference(folder)}" if folder else None
         raise RnncliError(f"the training was killed ({trainer.signal_name})", hint=saved)
     if trainer.end == "failed":
-        tell(visible(trainer.stderr))
+        label = paint("rnncli: error:", 1, 31, on=has_color("stderr"))
+        tell(re.sub("^rnncli: error:", label, visible(trainer.stderr), flags=re.MULTILINE))
     if trainer.code != exits.DONE:
         raise typer.Exit(trainer.code)

@@ -106,7 +106,7 @@ class History:
             self._begin_anew()
         self.per_char = step.nats_per_char is not None
         self._advance(step.seconds)
-        self.step = step
+        self.step, self._evaluated_at_end = step, False
         loss = step.loss if step.nats_per_char is None else step.nats_per_char
         self.losses["steps"].add(step.step, loss)
         self.losses["time"].add(self.seconds, loss)

@@ -62,21 +62,26 @@ class TrainerProcess:
             reader.start()
 
     def _read_events(self, stream: IO[bytes]) -> None:
-        for line in stream:
-            # Whatever it says: were it no longer read, it would stand still.
-            with contextlib.suppress(Exception):
-                told = read(line)
-                if told is not None:
-                    self.history.add(told)
-                elif text := line.decode("utf-8", "replace").strip():  # a library that writes to stdout
-                    self.history.say(text[:LONGEST])
+        with stream:
+            for line in stream:
+                # Whatever it says: were it no longer read, it would stand still.
+                with contextlib.suppress(Exception):
+                    self._take(line)
+
+    def _take(self, line: bytes) -> None:
+        told = read(line)
+        if told is not None:
+            self.history.add(told)
+        elif text := line.decode("utf-8", "replace").strip():  # a library that writes to stdout
+            self.history.say(text[:LONGEST])
 
     def _read_talk(self, stream: IO[bytes]) -> None:
-        for line in stream:
-            text = line.decode("utf-8", "replace").rstrip("\r\n")[:LONGEST]
-            self._stderr.append(text)
-            if text.strip():
-                self.history.say(one_line(text.removeprefix("rnncli: ")))
+        with stream:
+            for line in stream:
+                text = line.decode("utf-8", "replace").rstrip("\r\n")[:LONGEST]
+                self._stderr.append(text)
+                if text.strip():
+                    self.history.say(one_line(text.removeprefix("rnncli: ")))
 
     def interrupt(self) -> None:
         """As a Ctrl-C would: the first one makes it stop and save, the second leave at once. For signal handlers."""

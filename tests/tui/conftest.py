@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.app import App
 from textual.pilot import Pilot
 
 from rnncli.config import SampleConfig
@@ -29,7 +30,7 @@ async def settle(app: ChatApp, pilot: Pilot[None], seconds: float = 20.0) -> Non
     raise AssertionError("the model is still busy")
 
 
-def screen_text(app: ChatApp) -> str:
+def screen_text(app: App[None]) -> str:
     """What stands on the screen."""
     strips = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip) for strip in strips)
