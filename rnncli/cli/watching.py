@@ -78,7 +78,7 @@ def _end(trainer: Any) -> None:
         folder = trainer.history.folder
         saved = f"Go on with: rnncli train --resume {library.reference(folder)}" if folder else None
         raise RnncliError(f"the training was killed ({trainer.signal_name})", hint=saved)
-    if trainer.end == "failed":
+    if trainer.end == "failed" or (trainer.end == "interrupted" and trainer.done is None):
         label = paint("rnncli: error:", 1, 31, on=has_color("stderr"))
         tell(re.sub("^rnncli: error:", label, visible(trainer.stderr), flags=re.MULTILINE))
     if trainer.code != exits.DONE:

@@ -67,7 +67,7 @@ class Checkpoints:
             try:
                 text = self._draw(folder)
             except Exception as error:  # of a folder that is just being written, or that writes nothing
-                text = str(getattr(error, "message", "") or error)
+                text = f"(no sample: {getattr(error, 'message', '') or error})"
             with self._condition:
                 if self._wanted == (folder, step):
                     self._wanted = None

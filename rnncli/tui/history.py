@@ -63,7 +63,8 @@ class History:
         self.speed: float | None = None
         self.checkpoints = 0
         """How often the model folder got better weights."""
-        self.saved = False
+        self.notices, self.notice = 0, ""
+        """How many there were, and the last one."""
         self.per_char = True
         """Whether figures are nats per character; else nats per token."""
         self._clipped: deque[bool] = deque(maxlen=RECENT)
@@ -89,6 +90,7 @@ class History:
                 case Saved():
                     self._add_saved(told)
                 case Notice():
+                    self.notices, self.notice = self.notices + 1, told.message
                     self.say(told.message, kind="notice")
                 case Done():
                     self.done = told
@@ -133,7 +135,6 @@ class History:
 
     def _add_saved(self, event: Saved) -> None:
         self._advance(event.seconds)
-        self.saved = True
         if self.log and self.log[-1].kind in ("best", "evaluated"):
             last = self.log.pop()
             self.log.append(last._replace(text=f"{last.text}  saved"))

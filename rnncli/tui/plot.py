@@ -45,7 +45,7 @@ def draw(plot: Plot, width: int, height: int) -> list[list[Piece]]:
     if width < 12 or height < 3 or not (plot.train or plot.valid):
         return []
     low, high = y_range(plot)
-    ticks = ticks_of(low, high, max(3, height // 3))
+    ticks = ticks_of(low, high, max(4, height // 3))
     labels = [f"{tick:.{_decimals(ticks)}f}" for tick in ticks]
     left = max(map(len, labels), default=1) + 1
     columns, rows = width - left - 1, height - 2
@@ -114,9 +114,9 @@ class _Area:
         return max(0, min(2 * self.columns - 1, round(self.across(x) * (2 * self.columns - 1))))
 
     def height(self, y: float) -> int:
-        """Row of dots from the top; a figure above or below the picture is beyond it."""
+        """Row of dots from the top; of a figure above or below the picture the one next to it."""
         low, high = self._y
-        return round((high - y) / (high - low) * (4 * self.rows - 1))
+        return max(-1, min(4 * self.rows, round((high - y) / (high - low) * (4 * self.rows - 1))))
 
     def row(self, y: float) -> int:
         """Row of cells."""

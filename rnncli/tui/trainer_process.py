@@ -158,9 +158,9 @@ class TrainerProcess:
 
     @property
     def error(self) -> str:
-        """Its error in one line."""
-        found = [line for line in self._stderr if line.startswith("rnncli: error: ")]
-        return found[-1].removeprefix("rnncli: error: ") if found else (self._stderr[-1] if self._stderr else "")
+        """Its error, and the hint that follows it."""
+        _, found, error = self.stderr.rpartition("rnncli: error: ")
+        return (error if found else "".join([*self._stderr][-1:])).strip().replace("\n", ". ")
 
 
 def environment() -> dict[str, str]:

@@ -14,6 +14,7 @@ from textual.widgets import Footer, Static
 from rnncli import library
 from rnncli.text.glyphs import one_line
 from rnncli.tui.checkpoints import Checkpoints
+from rnncli.tui.history import figure_of
 from rnncli.tui.trainer_process import TrainerProcess
 from rnncli.tui.training_panels import Figures, Headline, LossPlot, Panel, SamplePanel, log_text, plan_text
 
@@ -78,7 +79,7 @@ class TrainingApp(App[None]):
         Binding("s", "alone('sample')", "sample"),
         Binding("p", "alone('plan')", "plan"),
         Binding("l", "alone('log')", "log"),
-        Binding("x", "axis", "steps/time"),
+        Binding("x", "axis", "axis"),
         Binding("left", "sample(-1)", "earlier sample", show=False),
         Binding("right", "sample(1)", "later sample", show=False),
         Binding("escape", "alone('')", "all", show=False),
@@ -95,7 +96,7 @@ class TrainingApp(App[None]):
         self._ended = False
         self._shown_sample: int | None = None
         """Which of the samples; None: the last."""
-        self._drawn = self._asked = 0
+        self._drawn = self._asked = self._told = 0
 
     def on_mount(self) -> None:
         self.push_screen(TrainingScreen(self.trainer))
@@ -140,6 +141,9 @@ class TrainingApp(App[None]):
         panel.show(plan_text(plan, muted, panel.scrollable_content_region.width))
         screen.query_one("#log", Panel).show(log_text(log, muted))
         self._show_message()
+        if screen.has_class("-narrow") and history.notices > self._told:  # the log does not show there
+            self.notify(one_line(history.notice), markup=False)
+        self._told = history.notices
 
     def _words(self) -> str:
         if self._ended:
@@ -164,11 +168,13 @@ class TrainingApp(App[None]):
         if trainer.end == "killed":
             return f"The trainer was killed ({trainer.signal_name}). {self.resume_hint()} q leaves."
         if trainer.end == "failed":
-            return f"The training failed: {one_line(trainer.error)} q leaves."
+            return f"The training failed: {one_line(trainer.error)} · q leaves."
         if trainer.end == "interrupted":
             return "Stopped and saved. q leaves."
-        best = f": {history.best.value:.4f} {history.unit}" if history.best is not None else ""
-        return f"Ended{best}. q leaves."
+        value = None if history.done is None else figure_of(history.done.valid)
+        if value is None:
+            return "Ended. q leaves."
+        return f"Ended: {value:.4f} {history.unit} on the whole validation text. q leaves."
 
     def resume_hint(self) -> str:
         """How to go on with what was saved, if anything was."""

@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Sequence
 
+from rnncli.errors import RnncliError
 from rnncli.tui.history import History
 from rnncli.tui.trainer_process import PATIENCE_S, TrainerProcess, environment
 
@@ -16,6 +17,8 @@ INTERRUPTED = 130
 def run(command: Sequence[str], *, stdin: int | None = None) -> TrainerProcess:
     """Start a trainer and show it until it has ended and the person has left."""
     trainer = TrainerProcess(command, History(), stdin=stdin, env=environment())
+    if stdin is not None:
+        os.close(stdin)  # or whoever writes to it would not notice that the trainer has gone
     try:
         # The trainer first: it has its own seconds of imports, while this process has those of the screen.
         from rnncli.tui.training import TrainingApp
@@ -27,6 +30,8 @@ def run(command: Sequence[str], *, stdin: int | None = None) -> TrainerProcess:
         app.run()
     finally:
         finish(trainer)
+    if app.return_code:
+        raise RnncliError("the screen failed", hint="The training was stopped and saved; it goes on with --resume.")
     return trainer
 
 

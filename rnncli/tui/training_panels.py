@@ -28,6 +28,7 @@ FULL, HALF, REST = "━", "╸", "─"
 LABEL = 14
 TABLE = (36, 7)
 """Columns and rows from which figures are a table."""
+EMPTY = "The curves begin with the first step."
 COLUMNS_FROM = 60
 """Columns from which the plan is a table."""
 NOTES = {"best": BEST_MARK, "evaluated": MARK, "saved": "·", "notice": "!", "said": " "}
@@ -99,7 +100,7 @@ class LossPlot(Widget):
             self.border_title = f"loss, {self.history.unit}, over {self.axis}"
         lines = draw(plot, self.size.width, self.size.height - 1)
         if not lines:
-            return Text("")
+            return Text("" if plot.train else EMPTY, style="dim")
         text = legend
         text.end = ""
         for line in lines:

@@ -105,7 +105,8 @@ def test_import_rnncli_imports_nothing_heavy(tmp_path: Path) -> None:
 
 
 def test_the_first_screen_needs_nothing_that_a_model_needs(tmp_path: Path) -> None:
-    code = "import json, sys, rnncli.tui.app, rnncli.tui.desk\nprint(json.dumps([0, sorted(sys.modules)]))"
+    modules = "rnncli.tui.app, rnncli.tui.desk, rnncli.tui.training_end, rnncli.tui.training"
+    code = f"import json, sys, {modules}\nprint(json.dumps([0, sorted(sys.modules)]))"
     _, names = modules_after(code, tmp_path)
     assert not packages(names) & {"numpy", "torch", "onnxruntime", "tokenizers"}
     assert not names & {f"rnncli.tui.{name}" for name in ("pad", "scores", "conversation", "draft", "revisions")}

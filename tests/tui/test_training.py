@@ -83,6 +83,7 @@ def is_clean(text: str) -> bool:
 def test_a_training_is_shown_in_all_sizes_until_it_is_left(tmp_path: Path) -> None:
     async def walk(app: TrainingApp, pilot: Pilot[None]) -> None:
         text = await shows(app, pilot, "Ended", "First line", "a notice")
+        assert "Ended: 1.7250 nats per character on the whole validation text. q leaves." in text
         for words in (
             "loss, nats per character", "training 1.", "validation 1.7250", "◆ best", "learning rate", "0.005",
             "25 %", "tokens/s", "skipped", "tokenizer hybrid", "words as wholes", "step 40", "saved", "seed 1",
@@ -166,7 +167,7 @@ def test_a_second_press_leaves_at_once(tmp_path: Path) -> None:
     ("end", "code", "words"),
     [
         ("die", 1, ("killed (SIGKILL)", "--resume")),
-        ("late", 1, ("training diverged␛[5m", "q leaves")),
+        ("late", 1, ("training diverged␛[5m. Try less.", "q leaves")),
         ("garbage", 0, ("a library talks ␛[2J", "no event", "Ended")),
     ],
 )
@@ -266,7 +267,8 @@ def test_a_run_that_goes_on_shows_its_earlier_part(tmp_path: Path) -> None:
     assert history.seconds == 23 + 3 + 4
 
 
-def test_a_sample_is_the_same_for_the_same_weights() -> None:
+def test_a_sample_is_the_same_for_the_same_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnncli.tui.checkpoints.REST", 0)
     folder = library.starter()
     assert folder is not None
     checkpoints = Checkpoints()
