@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from itertools import groupby, pairwise
+from itertools import accumulate, count, groupby, pairwise
 from typing import NamedTuple
 
 from rnncli.formats.progress import clock
@@ -67,6 +67,17 @@ def draw(plot: Plot, width: int, height: int) -> list[list[Piece]]:
         for row in range(rows)
     ]
     return [*lines, *_x_axis((first, last), columns, left, time=plot.time)]
+
+
+def smoothed(points: Sequence[Point]) -> list[Point]:
+    """The mean around each point, over a fiftieth of the curve: steps differ by their texts more than by learning.
+
+    Near the ends, and so in the steep beginning, over as many points as there are on both sides.
+    """
+    sums = list(accumulate((y for _, y in points), initial=0.0))
+    most, last = len(points) // 100, len(points) - 1
+    reach = [min(most, i, last - i) for i in range(len(points))]
+    return [(x, (sums[i + n + 1] - sums[i - n]) / (2 * n + 1)) for (x, _), i, n in zip(points, count(), reach)]
 
 
 def y_range(plot: Plot) -> tuple[float, float]:

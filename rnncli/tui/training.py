@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, ClassVar
 
 from rich.style import Style
@@ -19,8 +20,8 @@ from rnncli.tui.trainer_process import TrainerProcess
 from rnncli.tui.training_panels import Figures, Headline, LossPlot, Panel, SamplePanel, log_text, plan_text
 
 HERTZ = 10
-DRAWN_EACH = 3
-"""Looks at what is new between two drawings of the curves: they take the most time, and the trainer needs it."""
+SHARE, CREDIT_S = 0.02, 1.0
+"""Of a processor that drawing may take, and how long it may draw more often first: the trainer needs the processor."""
 PHASES = {
     "starting": "starting",
     "preparing": "preparing the text",
@@ -92,7 +93,8 @@ class TrainingApp(App[None]):
         self.checkpoints = checkpoints or Checkpoints()
         self.leaving = False
         """Whether to leave as soon as the trainer has ended."""
-        self._seen = self._looks = 0
+        self._seen = 0
+        self._credit, self._looked, self._used = CREDIT_S, time.monotonic(), time.thread_time()
         self._ended = False
         self._shown_sample: int | None = None
         """Which of the samples; None: the last."""
@@ -118,12 +120,18 @@ class TrainingApp(App[None]):
             if self.leaving or not (self.history.plan or self.trainer.end == "done"):
                 self.exit()
                 return
-        self._looks += 1
-        if self._seen != self.history.version and (self._looks % DRAWN_EACH == 0 or self._ended):
+        if self._seen != self.history.version and (self._seen < 0 or self._may_draw()):
             self._seen = self.history.version
             self._show()
         if self.checkpoints.samples and len(self.checkpoints.samples) != self._drawn:
             self._show_sample()
+
+    def _may_draw(self) -> bool:
+        """Whether this thread has used no more than its share of a processor."""
+        now, used = time.monotonic(), time.thread_time()
+        self._credit = min(CREDIT_S, self._credit + SHARE * (now - self._looked) - (used - self._used))
+        self._looked, self._used = now, used
+        return self._credit > 0
 
     def _show(self) -> None:
         screen, history = self.screen, self.history

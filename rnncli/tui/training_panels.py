@@ -21,7 +21,7 @@ from rnncli.formats.progress import clock, value_text
 from rnncli.text.glyphs import one_line, visible
 from rnncli.tui.checkpoints import SEED, Drawn
 from rnncli.tui.history import History, Line
-from rnncli.tui.plot import BEST_MARK, MARK, Plot, draw
+from rnncli.tui.plot import BEST_MARK, MARK, Plot, draw, smoothed
 from rnncli.tui.series import Series
 
 FULL, HALF, REST = "━", "╸", "─"
@@ -118,7 +118,7 @@ class LossPlot(Widget):
         valid = [(at(mark.step, mark.seconds), mark.value) for mark in history.valid]
         best = history.best
         point = None if best is None else (at(best.step, best.seconds), best.value)
-        return Plot(history.losses[self.axis].points, valid, point, time)
+        return Plot(smoothed(history.losses[self.axis].points), valid, point, time)
 
     def _legend(self) -> Text:
         history = self.history
