@@ -1,29 +1,35 @@
-"""Make docs/score.svg and docs/chat.svg: what the program shows on a terminal, as it came.
+"""Make docs/score.svg, docs/chat.svg and docs/train.svg: what the program shows on a terminal, as it came.
 
     make pictures
 
-Scores a few sentences with the starter, colours on, and draws the output as SVG; then has a chat with it, looks at a
-token, and takes the screen.
+Scores a few sentences with the starter, colours on, and draws the output as SVG; has a chat with it, looks at a token,
+and takes the screen; trains on the stories in the box for a minute, and takes the screen near the end.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
 from textual.pilot import Pilot
 
+from rnncli.cli.watching import command
 from rnncli.config import SampleConfig
 from rnncli.tui.app import ChatApp
 from rnncli.tui.desk import Start
+from rnncli.tui.history import History
 from rnncli.tui.prompt import Prompt
+from rnncli.tui.trainer_process import TrainerProcess
+from rnncli.tui.training import TrainingApp
 
 SENTENCES = (
     "The old woman opened the door and looked at the sea.",
@@ -58,6 +64,22 @@ async def chat() -> str:
         return app.export_screenshot(title="rnncli chat")
 
 
+async def training() -> str:
+    """A training that is nearly at its end."""
+    corpora = Path(__file__).resolve().parents[1] / "corpora"
+    with TemporaryDirectory() as folder, contextlib.chdir(folder):
+        texts = [str(corpora / f"{name}-en.txt") for name in ("stories", "dialogue", "howto")]
+        trainer = TrainerProcess(command([*texts, "--minutes", "1", "--name", "stories"]), History())
+        app = TrainingApp(trainer)
+        async with app.run_test(size=(116, 34)) as pilot:
+            while trainer.history.step is None or trainer.history.step.progress < 0.8:
+                await pilot.pause(0.2)
+            screen = app.export_screenshot(title="rnncli train --tui")
+        trainer.kill()
+        trainer.wait()
+    return screen
+
+
 async def idle(app: ChatApp, pilot: Pilot[None]) -> None:
     """Wait until the model has nothing to do and all of it is shown."""
     for _ in range(3):
@@ -67,11 +89,12 @@ async def idle(app: ChatApp, pilot: Pilot[None]) -> None:
 
 
 def main() -> None:
+    Path(__file__).with_name("train.svg").write_text(plain_font(asyncio.run(training())), encoding="utf-8")
     Path(__file__).with_name("chat.svg").write_text(plain_font(asyncio.run(chat())), encoding="utf-8")
     environment = {**os.environ, "FORCE_COLOR": "1"}
-    command = [sys.executable, "-m", "rnncli", "score", "-m", "starter", "--format", "table"]
+    score = [sys.executable, "-m", "rnncli", "score", "-m", "starter", "--format", "table"]
     text = "\n".join(SENTENCES) + "\n"
-    shown = subprocess.run(command, input=text, capture_output=True, text=True, check=True, env=environment).stdout
+    shown = subprocess.run(score, input=text, capture_output=True, text=True, check=True, env=environment).stdout
     console = Console(record=True, width=COLUMNS, file=open(os.devnull, "w"), force_terminal=True)  # noqa: SIM115
     console.print(Text.from_ansi("$ rnncli score < sentences.txt\n" + shown), soft_wrap=False)
     # No font from the network: the reader's own monospace does.

@@ -13,8 +13,8 @@ SEED = 1
 TOKENS = 240
 LINES = 12
 """Samples of a model of lines, a line each."""
-REST = 20
-"""Times as long as a sample took, that pass before the next one: the training has the processor."""
+REST, MOST_REST_S = 20, 5.0
+"""Times as long as a sample took that pass before the next one, and seconds at most: the training has the processor."""
 
 
 class Drawn(NamedTuple):
@@ -34,7 +34,7 @@ class Checkpoints:
         self._draw = draw or draw_sample
         self._wanted: tuple[str, int] | None = None
         self._condition = threading.Condition()
-        self._closed = False
+        self._closed = self._hurried = False
         self._thread: threading.Thread | None = None
 
     def want(self, folder: str, step: int) -> None:
@@ -46,6 +46,12 @@ class Checkpoints:
             self._thread = threading.Thread(target=self._work, name="samples", daemon=True)
             self._thread.start()
 
+    def hurry(self) -> None:
+        """Rest no more: the training has ended."""
+        with self._condition:
+            self._hurried = True
+            self._condition.notify()
+
     def close(self) -> None:
         """Draw no more. The thread is not waited for: it changes nothing."""
         with self._condition:
@@ -54,6 +60,7 @@ class Checkpoints:
 
     @property
     def idle(self) -> bool:
+        """Whether there is a sample of all that was told of."""
         return self._wanted is None
 
     def _work(self) -> None:
@@ -72,7 +79,8 @@ class Checkpoints:
                 if self._wanted == (folder, step):
                     self._wanted = None
                 self.samples = [*self.samples, Drawn(step, text)][-MOST:]
-                self._condition.wait_for(lambda: self._closed, REST * (time.monotonic() - begin))
+                rest = min(MOST_REST_S, REST * (time.monotonic() - begin))
+                self._condition.wait_for(lambda: self._closed or self._hurried, rest)
 
 
 def draw_sample(folder: str) -> str:

@@ -45,6 +45,7 @@ steps or over time. **Left** and **right**: earlier samples, all with one seed. 
 Figures are those of `rnncli train`: natural logarithms. The training figure is of text that is being learnt, with
 dropout; the validation figure of text that is not.
 """
+    AUTO_FOCUS = "#sample"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (90, "-wide"), (130, "-vast")]  # noqa: RUF012 - as Screen has it
     VERTICAL_BREAKPOINTS = [(0, "-tiny"), (8, "-short"), (16, "-tall")]  # noqa: RUF012
 
@@ -115,6 +116,7 @@ class TrainingApp(App[None]):
         if not self._ended and self.trainer.ended:
             self._ended = True
             self._seen = -1
+            self.checkpoints.hurry()
             self.refresh_bindings()
             # A mistake in the command line is told as without this screen.
             if self.leaving or not (self.history.plan or self.trainer.end == "done"):
@@ -174,7 +176,7 @@ class TrainingApp(App[None]):
         """How it ended, and what to do now."""
         trainer, history = self.trainer, self.history
         if trainer.end == "killed":
-            return f"The trainer was killed ({trainer.signal_name}). {self.resume_hint()} q leaves."
+            return f"The trainer was killed ({trainer.signal_name}). {self.resume_hint()} · q leaves."
         if trainer.end == "failed":
             return f"The training failed: {one_line(trainer.error)} · q leaves."
         if trainer.end == "interrupted":

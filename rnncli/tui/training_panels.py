@@ -82,8 +82,8 @@ class LossPlot(Widget):
     LossPlot .plot--train { color: $text-primary; }
     LossPlot .plot--valid { color: $text-warning; text-style: bold; }
     LossPlot .plot--best { color: $text-success; text-style: bold; }
-    LossPlot .plot--axis { color: $text-muted; }
-    LossPlot .plot--grid { color: $foreground 20%; }
+    LossPlot .plot--axis { text-style: dim; }
+    LossPlot .plot--grid { color: $panel-lighten-2; }
     """
 
     def __init__(self, history: History) -> None:
@@ -123,8 +123,8 @@ class LossPlot(Widget):
     def _legend(self) -> Text:
         history = self.history
         text = Text()
-        last = f"{history.valid[-1].value:.4f}" if history.valid else ""
-        best = f"{history.best.value:.4f}" if history.best is not None else ""
+        last = f"{history.valid[-1].value:.3f}" if history.valid else ""
+        best = f"{history.best.value:.3f}" if history.best is not None else ""
         parts = [("train", "⠤⠤ training", "" if history.smooth is None else f"{history.smooth:.3f}")]
         parts += [("valid", f"⠤{MARK} validation", last)] if last else []
         parts += [("best", f"{BEST_MARK} best", best)] if best else []
@@ -152,7 +152,7 @@ class Figures(Widget):
 
     DEFAULT_CSS = """
     Figures { text-wrap: nowrap; text-overflow: ellipsis; }
-    Figures .figures--label { color: $text-muted; }
+    Figures .figures--label { text-style: dim; }
     Figures .figures--curve { color: $text-primary; }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {"figures--label", "figures--curve"}

@@ -85,7 +85,7 @@ def test_a_training_is_shown_in_all_sizes_until_it_is_left(tmp_path: Path) -> No
         text = await shows(app, pilot, "Ended", "First line", "a notice")
         assert "Ended: 1.7250 nats per character on the whole validation text. q leaves." in text
         for words in (
-            "loss, nats per character", "training 1.", "validation 1.7250", "◆ best", "learning rate", "0.005",
+            "loss, nats per character", "training 1.", "validation 1.725", "◆ best", "learning rate", "0.005",
             "25 %", "tokens/s", "skipped", "tokenizer hybrid", "words as wholes", "step 40", "saved", "seed 1",
             "second line [b]no markup[/b]", "q leave",
         ):  # fmt: skip
