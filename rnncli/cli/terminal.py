@@ -28,7 +28,7 @@ def open_terminal(what: str, hint: str) -> int | None:
 
     ``what`` needs it.
     """
-    if not is_terminal(sys.stderr):  # where an app draws
+    if not is_terminal(sys.stderr) or os.environ.get("TERM") == "dumb":  # where an app draws
         raise ConfigError(f"{what} needs a terminal to draw on", hint=hint)
     if is_terminal(sys.stdin):
         return None

@@ -8,12 +8,10 @@ import sys
 from collections.abc import Collection, Iterator, Sequence
 from importlib import import_module
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import typer
 
-import rnncli
 from rnncli import library
 from rnncli.cli import exits
 from rnncli.cli.summary import summary
@@ -22,7 +20,7 @@ from rnncli.errors import ConfigError, RnncliError
 
 TUI = "--tui"
 HINT = "Without one: rnncli train shows a line, rnncli train --json writes events."
-START = "import sys; sys.path.append({root!r}); from rnncli.__main__ import main; main()"
+START = "import sys; sys.path[:] = {path!r}; from rnncli.__main__ import main; main()"
 
 
 def watch(ctx: typer.Context, *, corpora: Sequence[str], clashing: Collection[str]) -> None:
@@ -46,9 +44,8 @@ def watch(ctx: typer.Context, *, corpora: Sequence[str], clashing: Collection[st
 
 
 def command(arguments: Sequence[str]) -> list[str]:
-    """The training in another process, which finds this very rnncli and no module of the folder it is started in."""
-    start = START.format(root=str(Path(rnncli.__file__).parents[1]))
-    return [sys.executable, "-P", "-c", start, "train", "--json", *arguments]
+    """The training in another process, which finds its modules where this one does."""
+    return [sys.executable, "-c", START.format(path=sys.path), "train", "--json", *arguments]
 
 
 def _passed_on(ctx: Any) -> list[str]:

@@ -401,6 +401,12 @@ def test_the_end_is_the_training_s(tmp_path: Path, end: str, code: int, words: s
     assert words in ESCAPES.sub(b"", sent[sent.rindex(LEFT) :]).decode()
 
 
+def test_a_corpus_cannot_be_typed_beside_the_keys(tmp_path: Path) -> None:
+    code, sent = ended(*in_terminal(["-", "--tui"], tmp_path))
+    assert code == 2
+    assert "with --tui the keyboard is for its keys" in ESCAPES.sub(b"", sent).decode()
+
+
 @pytest.mark.parametrize(
     ("arguments", "first"),
     [
