@@ -101,8 +101,8 @@ class TrainingApp(App[None]):
         """Which of the samples; None: the last."""
         self._drawn = self._asked = self._told = 0
 
-    def on_mount(self) -> None:
-        self.push_screen(TrainingScreen(self.trainer))
+    async def on_mount(self) -> None:
+        await self.push_screen(TrainingScreen(self.trainer))
         self.set_interval(1 / HERTZ, self._look)
 
     def on_unmount(self) -> None:
@@ -111,7 +111,7 @@ class TrainingApp(App[None]):
     # -- what is new
 
     def _look(self) -> None:
-        if not isinstance(self.screen, TrainingScreen):
+        if not self.is_running:  # the screen is being taken down
             return
         if not self._ended and self.trainer.ended:
             self._ended = True
