@@ -58,11 +58,15 @@ class Parts:
     how: str
     share: float
     _route: Callable[[], Routed] = field(repr=False)
+    _apart: Callable[[], Iterator[str]] | None = field(default=None, repr=False)
+    """The validation part, where it can be had without the other."""
 
     def train(self) -> Iterator[str]:
         return _spread((text for part, text in self._route() if part == "train"), self.share)
 
     def valid(self) -> Iterator[str]:
+        if self._apart is not None:
+            return self._apart()
         return (text for part, text in self._route() if part == "valid")
 
 
@@ -89,7 +93,7 @@ def split_blocks(
             raise CorpusError(f"the validation text {split.valid[0].name} is empty", hint=_MORE)
         names = [source.name for source in split.valid]
         how = ", ".join([os.path.basename(name) for name in names[:3]] + ["..."] * (len(names) > 3))
-        return Parts(how, share, partial(_given, sources, split.valid, encoding))
+        return Parts(how, share, partial(_alone, sources, encoding), partial(_read, split.valid, encoding))
     if unit == "lines":
         if lines < 2:
             raise CorpusError("the corpus has 1 line, and it takes 2: to train on and to validate on", hint=_MORE)
@@ -126,11 +130,8 @@ def _spread(blocks: Iterator[str], share: float) -> Iterator[str]:
             last = "\n"
 
 
-def _given(sources: Sequence[Source], valid: Sequence[Source], encoding: str) -> Routed:
-    for block in _read(sources, encoding):
-        yield "train", block
-    for block in _read(valid, encoding):
-        yield "valid", block
+def _alone(sources: Sequence[Source], encoding: str) -> Routed:
+    return (("train", block) for block in _read(sources, encoding))
 
 
 def _by_line(sources: Sequence[Source], encoding: str, lines: int, chosen: int) -> Routed:

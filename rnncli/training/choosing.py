@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
+from rnncli.config import TRAINING_OPTIONS, options_of, training_flags, validate
+from rnncli.errors import ConfigError
 from rnncli.events import Setting
 
 T = TypeVar("T")
@@ -31,3 +33,25 @@ class Chooser:
         self.values[field] = value
         self.note(name or field, value, why)
         return value
+
+
+def config_of(kind: type[Any], values: Mapping[str, Any], **extra: Any) -> Any:
+    """A configuration of the settings among ``values`` that it has, checked."""
+    names = {f.name for f in options_of(kind)}
+    return validate(kind(**{k: v for k, v in values.items() if k in names}, **extra))
+
+
+def check_given(given: Mapping[str, Any]) -> None:
+    """Refuse settings that there are not, or that exclude each other, with a ConfigError."""
+    unknown = sorted(set(given) - set(training_flags()))
+    if unknown:
+        raise ConfigError(f"there is no setting {', '.join(unknown)}")
+    for kind in TRAINING_OPTIONS:
+        config_of(kind, given)
+    budgets = [b for b in ("minutes", "steps", "epochs") if given.get(b) is not None]
+    if len(budgets) > 1:
+        raise ConfigError(f"--{budgets[0]} and --{budgets[1]} exclude each other", hint="Give one budget.")
+    if given.get("activation", "tanh") != "tanh" and given.get("cell", "lstm") != "rnn":
+        raise ConfigError("--activation is for --cell rnn only", hint="Add --cell rnn, or leave --activation out.")
+    if given.get("ema") and given.get("optimizer") == "asgd":
+        raise ConfigError("--ema and --optimizer asgd are two averages of the same weights", hint="Give one of them.")

@@ -35,6 +35,9 @@ from rnncli.training.trainer import EVALUATIONS, Trainer
 FROM_WEIGHTS = "from.safetensors"
 EVALUATION_SHARE = 0.02
 """Of the time, for all looks at the validation text but the last."""
+MEASURE_SHARE, FEWEST_MEASURED = 0.08, 50_000
+"""Of the time, for the last look: where the whole validation text would take longer, a part is read, of so many tokens
+at least."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +86,8 @@ class Leg:
         self.inner.mkdir(exist_ok=True)
         self.trainer = self._new_trainer()
         self._eval_speed = math.inf
+        self._measured: int | None = None
+        """Tokens of the validation text that the time is for at the end; None: all."""
 
     def _new_trainer(self) -> Trainer:
         plan, prepared = self.setup.config.plan, self.prepared
@@ -194,10 +199,10 @@ class Leg:
             return
         progress = trainer.progress  # before what follows changes it
         anew = not setup.resume or "minutes" in setup.budget
+        share = 60 * minutes / self.of
+        reserve = self._reserve(MEASURE_SHARE * share)
         if not anew and progress.total is not None:
             return
-        share = 60 * minutes / self.of
-        reserve = self._reserve()
         if progress.step == 0 and progress.looked_at is None:
             trainer.look_at(int(EVALUATION_SHARE * share / len(EVALUATIONS) / self._eval_speed))
         # A network that a resumed run begins has its own share, whatever the time before it was.
@@ -205,8 +210,8 @@ class Leg:
         end -= reserve
         trainer.end_training_at(end if progress.step else max(end, setup.now() + 0.5))
 
-    def _reserve(self) -> float:
-        """Seconds that the end will take: the whole validation text, the last save, the card."""
+    def _reserve(self, most: float) -> float:
+        """Seconds that the end will take: the validation text, ``most`` of them, the last save, the card."""
         trainer, now = self.trainer, self.setup.now
         ids, lines = self.prepared.valid_ids, trainer.job.unit == "lines"
         rows = 8 if lines else whole_rows(len(ids), trainer.job.model.cell)
@@ -219,7 +224,9 @@ class Leg:
         self._eval_speed = min(self._eval_speed, latest)
         # By the speed of now, for the machine may be shared; but one bad moment says nothing about the end.
         each = min(latest, 3 * self._eval_speed)
-        return 2.5 + 1.2 * each * (len(ids) + rows * WARMUP)
+        whole = 1.2 * each * (len(ids) + rows * WARMUP)
+        self._measured = None if whole <= most else max(FEWEST_MEASURED, int(len(ids) * most / whole))
+        return 2.5 + min(whole, most)
 
     def measure(self, *, hurry: bool) -> Measured:
         """What the saved weights come to. ``hurry``: who interrupts does not want to wait for a long text."""
@@ -227,8 +234,12 @@ class Leg:
         model = LanguageModel(stored.model).to(self.setup.machine.kind).eval().requires_grad_(False)
         from_arrays(model, stored.arrays)
         prepared, unit = self.prepared, self.setup.config.plan.unit
-        partial = hurry and len(prepared.valid_ids) > 50_000
-        valid = self.trainer.validation.tally(model) if partial else whole_tally(model, prepared, unit)
+        if hurry and len(prepared.valid_ids) > 50_000:
+            valid, partial = self.trainer.validation.tally(model), True
+        elif self._measured is not None:
+            valid, partial = self.trainer.job.validation(self._measured).tally(model), True
+        else:
+            valid, partial = whole_tally(model, prepared, unit), False
         sample = Validation(
             ids=prepared.ids,
             starts=prepared.starts(prepared.ids) if unit == "lines" else None,

@@ -28,6 +28,7 @@ from rnncli.store import TOKENIZER, TRAINING, read_json, write_json
 from rnncli.text.escapes import bytes_of
 from rnncli.text.files import replacing
 from rnncli.text.ids import IdsInfo, line_starts, open_ids, write_ids, write_turned
+from rnncli.text.read import ended, read_blocks
 from rnncli.text.sources import Source, find_sources, without
 from rnncli.text.split import Parts, Split, parse_split, split_blocks
 from rnncli.text.survey import CorpusFacts, survey
@@ -164,7 +165,8 @@ def prepare(
         made = tokenizer or train_tokenizer(_checked(parts.train(), check), run.plan.tokenizer)
         made.save(folder / TOKENIZER)
         train = write_ids(_checked(parts.train(), check), made, inner / TRAIN_IDS)
-        valid = write_ids(_checked(parts.valid(), check), made, inner / VALID_IDS)
+        kept = ended(read_blocks(Source(VALID_TEXT, 0, inner / VALID_TEXT)))
+        valid = write_ids(_checked(kept, check), made, inner / VALID_IDS)
     except OSError as error:
         raise RnncliError(f"cannot write into {inner}: {error.strerror or error}") from error
     baseline = _baseline(made, open_ids(inner / TRAIN_IDS, train), open_ids(inner / VALID_IDS, valid))

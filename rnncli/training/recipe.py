@@ -11,22 +11,18 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from rnncli.config import (
-    TRAINING_OPTIONS,
     CellName,
     CorpusConfig,
     ModelConfig,
     TokenizerConfig,
     TrainConfig,
     Unit,
-    options_of,
-    training_flags,
-    validate,
 )
 from rnncli.device import Machine, choose_precision
-from rnncli.errors import ConfigError, DeviceError
+from rnncli.errors import DeviceError
 from rnncli.spec import state_width
 from rnncli.text.survey import CorpusFacts, guess_unit
-from rnncli.training.choosing import Chooser
+from rnncli.training.choosing import Chooser, check_given, config_of
 from rnncli.training.memory import memory_needed
 from rnncli.training.pace import ENOUGH_STEPS, LEAST_WIDTH, MOST_WIDTH, Pace, embedding_width, how_often, peak_rate
 from rnncli.training.plan import Plan
@@ -37,6 +33,8 @@ VALID_SHARE, VALID_FEWEST_CHARS, VALID_MOST_CHARS, VALID_TIME = 0.1, 20_000, 300
 PREPARATION_SHARE = 0.15
 PREPARATION_CHARS_PER_SECOND = 4e6
 """Reading, counting and encoding, measured on two cores: 65 MB of prose take 16 s."""
+READ_AT_LEAST, LEAST_PREPARED = 0.5, 4e6
+"""What a run reads of the text that is prepared for it, at least, where there are more characters than that."""
 
 
 def make_plan(facts: CorpusFacts, machine: Machine, given: Mapping[str, Any], *, kept: Collection[str] = ()) -> Plan:
@@ -45,19 +43,27 @@ def make_plan(facts: CorpusFacts, machine: Machine, given: Mapping[str, Any], *,
     ``kept``: those of them that a model has whose training goes on. A ConfigError where two options exclude each
     other, a DeviceError where the network does not fit the memory, and the user's own sizes leave no smaller one.
     """
-    _check(given)
-    widest = MOST_WIDTH
+    check_given(given)
+    widest, most = MOST_WIDTH, 1.0
     while True:
         try:
-            return _make_plan(facts, machine, Chooser(given, kept), widest)
+            plan, passes = _make_plan(facts, machine, Chooser(given, kept), widest, most)
         except DeviceError:
             widest = round(0.7 * widest)
             if "hidden_size" in given or widest < LEAST_WIDTH:
                 raise
+            continue
+        least = min(1.0, LEAST_PREPARED / max(1, facts.chars))
+        if most < 1 or plan.train.minutes is None or passes >= READ_AT_LEAST or plan.share <= least:
+            return plan
+        most = max(least, plan.share * passes / READ_AT_LEAST)
 
 
-def _make_plan(facts: CorpusFacts, machine: Machine, choose: Chooser, widest: int) -> Plan:
-    """The plan with a layer no wider than ``widest``; a DeviceError where it does not fit the memory."""
+def _make_plan(facts: CorpusFacts, machine: Machine, choose: Chooser, widest: int, most: float) -> tuple[Plan, float]:
+    """The plan with a layer no wider than ``widest`` and at most that share of the text, and how often it reads that.
+
+    A DeviceError where it does not fit the memory.
+    """
     given = choose.given
     unit, why = guess_unit(facts)
     if given.get("unit", "auto") != "auto":
@@ -65,19 +71,19 @@ def _make_plan(facts: CorpusFacts, machine: Machine, choose: Chooser, widest: in
     choose.note("corpus", facts.in_words(), f"{facts.documents:,} document{'s' * (facts.documents != 1)}")
     choose.note("unit", unit, why)
     seconds = _budget(choose, facts, machine)
-    share = _share(choose, facts, given, seconds)
+    share = _share(choose, facts, seconds, most)
     seconds /= _networks(choose)
     tokens, vocab_size = _text(choose, facts, machine, seconds, share)
     hidden, read = _network(choose, machine, tokens, seconds, vocab_size, widest)
     _training(choose, facts, machine, unit, tokens, hidden, read)
     # Reading goes about three times as fast as training.
     fraction = _fraction(given.get("valid"), facts, 3 * VALID_TIME * read / tokens)
-    model = _config(ModelConfig, choose.values, vocab_size=vocab_size)
-    train = _config(TrainConfig, choose.values)
+    model = config_of(ModelConfig, choose.values, vocab_size=vocab_size)
+    train = config_of(TrainConfig, choose.values)
     _check_memory(choose, model, train, machine)
-    corpus = _config(CorpusConfig, {k: v for k, v in given.items() if k in ("encoding", "valid", "unit")})
-    tokenizer = _config(TokenizerConfig, {**choose.values, "lowercase": given.get("lowercase", False)})
-    return Plan(
+    corpus = config_of(CorpusConfig, {k: v for k, v in given.items() if k in ("encoding", "valid", "unit")})
+    tokenizer = config_of(TokenizerConfig, {**choose.values, "lowercase": given.get("lowercase", False)})
+    plan = Plan(
         corpus=corpus,
         tokenizer=tokenizer,
         model=model,
@@ -87,26 +93,7 @@ def _make_plan(facts: CorpusFacts, machine: Machine, choose: Chooser, widest: in
         share=share,
         settings=tuple(choose.settings),
     )
-
-
-def _config(kind: type[Any], values: Mapping[str, Any], **extra: Any) -> Any:
-    names = {f.name for f in options_of(kind)}
-    return validate(kind(**{k: v for k, v in values.items() if k in names}, **extra))
-
-
-def _check(given: Mapping[str, Any]) -> None:
-    unknown = sorted(set(given) - set(training_flags()))
-    if unknown:
-        raise ConfigError(f"there is no setting {', '.join(unknown)}")
-    for kind in TRAINING_OPTIONS:
-        _config(kind, given)
-    budgets = [b for b in ("minutes", "steps", "epochs") if given.get(b) is not None]
-    if len(budgets) > 1:
-        raise ConfigError(f"--{budgets[0]} and --{budgets[1]} exclude each other", hint="Give one budget.")
-    if given.get("activation", "tanh") != "tanh" and given.get("cell", "lstm") != "rnn":
-        raise ConfigError("--activation is for --cell rnn only", hint="Add --cell rnn, or leave --activation out.")
-    if given.get("ema") and given.get("optimizer") == "asgd":
-        raise ConfigError("--ema and --optimizer asgd are two averages of the same weights", hint="Give one of them.")
+    return plan, read / tokens
 
 
 def _budget(choose: Chooser, facts: CorpusFacts, machine: Machine) -> float:
@@ -135,14 +122,15 @@ def _networks(choose: Chooser) -> int:
     return 1 + both
 
 
-def _share(choose: Chooser, facts: CorpusFacts, given: Mapping[str, Any], seconds: float) -> float:
-    """Share of the text that can be prepared in its part of the budget."""
-    if "steps" in given or "epochs" in given:
+def _share(choose: Chooser, facts: CorpusFacts, seconds: float, most: float) -> float:
+    """Share of the text that is prepared: what can be in its part of the budget, and at most what will be read."""
+    if "steps" in choose.given or "epochs" in choose.given:
         return 1.0
-    affordable = PREPARATION_SHARE * seconds * PREPARATION_CHARS_PER_SECOND
-    share = min(1.0, affordable / max(1, facts.chars))
+    affordable = PREPARATION_SHARE * seconds * PREPARATION_CHARS_PER_SECOND / max(1, facts.chars)
+    share = min(most, affordable)
     if share < 1:
-        choose.note("share", f"{share:.1%} of the text", "preparing it all would take over 15 % of the budget")
+        why = "preparing it all would take over 15 % of the budget" if affordable < most else "the time is for no more"
+        choose.note("share", f"{share:.1%} of the text", why)
     return share
 
 
