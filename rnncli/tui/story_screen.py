@@ -16,11 +16,13 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
+from rnncli.config import with_seed
 from rnncli.tui import tint
 from rnncli.tui.reports import Loaded, Offered, Shape, UnitShown, UnitValues
 from rnncli.tui.side import SidePanel
 
 if TYPE_CHECKING:
+    from rnncli.inference.story import Story
     from rnncli.tui.app import ChatApp
     from rnncli.tui.inside import InsidePanel, Unit
     from rnncli.tui.manuscript import Manuscript
@@ -62,6 +64,8 @@ class StoryScreen(Screen[None]):
         self.units: list[float] | None = None
         """A hidden unit after each token, where the text is tinted by one."""
         self.reach = 1.0
+        self.shape_of: Story | None = None
+        """The story whose branches show."""
         self.tinted = True
         self._unit: Unit | None = None
         self._units: Units | None = None
@@ -81,7 +85,8 @@ class StoryScreen(Screen[None]):
     def take(self, report: object) -> None:
         """Show one report of the model's thread; tokens that came together come through ``grow``."""
         match report:
-            case Shape(root):
+            case Shape(root, story):
+                self.shape_of = story
                 self.side.branches.show(root)
             case Offered(offers):
                 self.side.inside.show_offers(offers)
@@ -168,6 +173,10 @@ class StoryScreen(Screen[None]):
         """Tell the panels of another model."""
         self.forget_units()
         self.side.inside.set_sizes(report.layers, report.units)
+        # What is about a story that is gone cannot be chosen, and is not kept.
+        self.side.next.show(None)
+        self.side.branches.show(None)
+        self.shape_of = None
 
     def forget_units(self) -> None:
         """Another model has others."""
@@ -223,7 +232,7 @@ class StoryScreen(Screen[None]):
         self.tint_by(event.unit)
 
     def on_settings_panel_changed(self, event: SettingsPanel.Changed) -> None:
-        self.app.config = event.config
+        self.app.config = with_seed(event.config)  # nothing in the field: any seed, but one that is told with the text
 
     def on_tabbed_content_tab_activated(self) -> None:
         self.follow_up()
