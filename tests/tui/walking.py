@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from textual import _wait, events
+from textual import app as textual_app
+from textual import events
+from textual import pilot as textual_pilot
 from textual import screen as screen_module
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Select, Static, TextArea
@@ -94,6 +96,20 @@ class Action(NamedTuple):
     seed: int
 
 
+async def nothing_waits(pilot: Pilot[None], timeout: float = WAITS_S) -> bool:
+    """Wait until no widget has a message waiting; False where the app has failed.
+
+    Textual's own way sends each widget a message, which takes longer than all else that a key does.
+    """
+    app, quiet, end = pilot.app, 0, time.monotonic() + timeout
+    while quiet < 4 and app._exception is None:
+        await asyncio.sleep(0)
+        pumps = (app, *app.screen.walk_children(with_self=True))
+        quiet = 0 if any(pump.message_queue_size or pump._next_callbacks for pump in pumps) else quiet + 1
+        assert time.monotonic() < end, "messages wait"
+    return app._exception is None
+
+
 async def settle(app: ChatApp, pilot: Pilot[None], failures: int = 0) -> None:
     """Wait until the model is idle, and all that it reported and all that was typed is taken.
 
@@ -101,14 +117,14 @@ async def settle(app: ChatApp, pilot: Pilot[None], failures: int = 0) -> None:
     """
     quiet, end = 0, time.monotonic() + WAITS_S
     while quiet < 3:
+        app.screen._on_timer_update()  # what waits for the screen to be drawn
         assert await pilot._wait_for_screen(), "the app has ended"
         await asyncio.sleep(0.001)
         steps = "revisions" in vars(app) and app.revisions.steps and len(getattr(app, "errors", ())) == failures
         pausing = "scores" in vars(app) and app.scores.pausing
         waits = app.performer.busy or app.performer.waiting or app._asked or steps or pausing
-        quiet = 0 if waits else quiet + 1
+        quiet = 0 if waits or not app.furnished else quiet + 1
         assert time.monotonic() < end, f"the app is still busy: {app._asked} {steps} {pausing}"
-    app.screen._on_timer_update()
 
 
 class Walker:
@@ -126,6 +142,7 @@ class Walker:
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
+        await self.pilot._wait_for_screen()
 
     async def paste(self, text: str) -> None:
         self.app.post_message(events.Paste(text))
@@ -158,6 +175,11 @@ class Walker:
             await self.press(SCREENS[name])
             await self.pilot.pause()
         assert vars(self.app)[name] is self.app.screen
+
+    def one_of(self, *names: str) -> str:
+        """One of the screens, mostly the one that shows: to go to another takes as long as ten keys."""
+        here = [name for name in names if vars(self.app).get(name) is self.app.screen]
+        return self.random.choice(here if here and self.random.random() < 0.8 else names)
 
     async def to_text(self, name: str) -> None:
         """Have the cursor where text is typed, on one of the screens."""
@@ -311,7 +333,7 @@ class Walker:
 
     async def fall_over(self) -> None:
         """The model raises: that is shown, and the app lives."""
-        await self.to_text(self.random.choice(["chat", "pad"]))
+        await self.to_text(self.one_of("chat", "pad"))
         await self.press("a")
         await self.settle()
         failed = self.app.scripted
@@ -331,7 +353,7 @@ class Walker:
         await self.pilot.resize_terminal(*self.random.choice(SIZES))
 
     async def switch(self) -> None:
-        await self.at(self.random.choice(list(SCREENS)))
+        await self.at(self.one_of(*SCREENS))
         await self.settle()
         text, exact = self.app.talk.text, self._exact
         await self._pick_model("ctrl+o")
@@ -367,7 +389,7 @@ class Walker:
         return model is not None and model.tokenizer.lossless
 
     async def change(self) -> None:
-        await self.at(self.random.choice(["chat", "pad"]))
+        await self.at(self.one_of("chat", "pad"))
         await self._set(SETTINGS)
 
     async def change_wrong(self) -> None:
@@ -400,7 +422,7 @@ class Walker:
             await self.paste(text)
 
     async def preset(self) -> None:
-        await self.at(self.random.choice(["chat", "pad"]))
+        await self.at(self.one_of("chat", "pad"))
         await self.press("f5")
         await self.pilot.pause()
         self.app.screen.query_one("#preset", Select).focus()
@@ -416,7 +438,7 @@ class Walker:
         await self.pilot.pause()
 
     async def inside(self) -> None:
-        await self.at(self.random.choice(["chat", "pad"]))
+        await self.at(self.one_of("chat", "pad"))
         await self.press("f8")
         await self.settle()
         for name in ("layer", "unit"):
@@ -434,7 +456,7 @@ class Walker:
         if key == "theme":
             self.app.theme = self.random.choice(["textual-dark", "textual-light", "nord", "ansi-dark"])
         else:
-            await self.at(self.random.choice(list(SCREENS)))
+            await self.at(self.one_of(*SCREENS))
             await self.press(key)
             if key == "f1":
                 await self.pilot.pause()
@@ -443,7 +465,7 @@ class Walker:
         await self.pilot.pause()
 
     async def palette(self) -> None:
-        await self.at(self.random.choice(list(SCREENS)))
+        await self.at(self.one_of(*SCREENS))
         titles = [command.title for command in self.app.get_system_commands(self.app.screen)]
         ours = [title for title in titles if title not in ("Quit", "Screenshot", "Theme", "Keys", "Maximize")]
         await self.press("ctrl+p", *self.random.choice(ours)[:6])
@@ -454,7 +476,7 @@ class Walker:
             await self.press("enter")
 
     async def save(self) -> None:
-        await self.at(self.random.choice(list(SCREENS)))
+        await self.at(self.one_of(*SCREENS))
         screen = self.app._ours(self.app.screen)
         assert screen is not None
         await self.press("ctrl+s")
@@ -477,7 +499,7 @@ class Walker:
                 assert told.path_data(last) == manuscript.story.path_data(manuscript.node)
 
     async def click_anywhere(self) -> None:
-        await self.at(self.random.choice(list(SCREENS)))
+        await self.at(self.one_of(*SCREENS))
         width, height = self.app.size
         if height > 2:  # the last row has the key that ends the app
             await self.pilot.click(offset=(self.random.randrange(width), self.random.randrange(height - 1)))
@@ -564,7 +586,7 @@ class Walker:
 
     async def scores_type(self) -> None:
         if self.random.random() < 0.3:
-            await self.at(self.random.choice(["chat", "pad"]))
+            await self.at(self.one_of("chat", "pad"))
             await self.settle()
             await self.press("ctrl+f")
             return
@@ -735,7 +757,7 @@ def dealt(number: int) -> list[Action]:
     here = "chat"
     while mine:
         near = [kind for kind in mine if HOME.get(kind, here) == here]
-        kind = order.choice(near if near and order.random() < 0.93 else mine)
+        kind = order.choice(near if near and order.random() < 0.97 else mine)
         mine.remove(kind)
         here = HOME.get(kind, here)
         found.append(Action(kind, order.getrandbits(32)))
@@ -758,8 +780,10 @@ def hurried(cast: Cast, state: Path, *, footers: bool = True) -> Iterator[None]:
             (story_screen, "with_seed", lambda config: replace(config, seed=config.seed or 5)),
             *((module, "Footer", PlainFooter) for module in (chat, pad_module, scores_module) if not footers),
             (screen_module, "UPDATE_PERIOD", 0.1),
-            (_wait, "SLEEP_GRANULARITY", 0.002),
-            (_wait, "SLEEP_IDLE", 0.001),
+            # Textual waits after each key until the processor rests, which the model may not let it.
+            (textual_app, "wait_for_idle", lambda *_: asyncio.sleep(0.002)),
+            (textual_pilot, "wait_for_idle", lambda *_: asyncio.sleep(0.002)),
+            (Pilot, "_wait_for_screen", nothing_waits),
         ):
             stack.enter_context(patch.object(module, name, value))
         stack.enter_context(patch.dict(os.environ, {"XDG_STATE_HOME": str(state), "TEXTUAL_ANIMATIONS": "none"}))
@@ -822,9 +846,11 @@ async def act(walker: Walker, action: Action) -> None:
     walker.check()
 
 
-def walk_or_tell(number: int, folder: Path, real: Mapping[str, Path] | None = None) -> Counter[str]:
+def walk_or_tell(
+    number: int, folder: Path, real: Mapping[str, Path] | None = None, *, most: int = ACTIONS
+) -> Counter[str]:
     """Go through the walk of a number; an AssertionError that tells how to come to the fault again, in few actions."""
-    actions = dealt(number)
+    actions = dealt(number)[:most]
     try:
         return walk(number, actions, folder, real)
     except Exception as error:
