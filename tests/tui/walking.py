@@ -249,7 +249,7 @@ class Walker:
         if await self.to_chat_text() and self.app.chat.view.size.height:
             region = self.app.chat.view.region
             x, y = self.random.randrange(region.width), self.random.randrange(region.height)
-            if (region.x + x, region.y + y) in self.app.screen.size.region:
+            if self.app.screen.size.region.contains(region.x + x, region.y + y):
                 await self.pilot.click(offset=(region.x + x, region.y + y), times=self.random.choice([1, 1, 2]))
 
     async def look(self) -> None:
@@ -621,7 +621,7 @@ class Walker:
         for name in ("talk", "draft"):
             manuscript = vars(self.app).get(name)
             story = None if manuscript is None else manuscript._story
-            if story is not None and not any(story is known for _, known in self.stories):
+            if manuscript is not None and story and not any(story is known for _, known in self.stories):
                 self.stories.append((manuscript.model, story))
 
     def check_errors(self) -> None:
@@ -731,7 +731,7 @@ class PlainFooter(Static):
 class WalkedApp(ChatApp):
     """Remembers what went wrong."""
 
-    CSS_PATH = Path(app_module.__file__).parent / "app.tcss"
+    CSS_PATH = str(Path(app_module.__file__).parent / "app.tcss")
 
     def __init__(self, config: SampleConfig, start: Start) -> None:
         super().__init__(config, start)
