@@ -14,9 +14,11 @@ from textual.widgets import Input
 from rnncli.config import SampleConfig
 from rnncli.inference.reproducing import reproduce
 from rnncli.inference.story import Story
+from rnncli.text.glyphs import one_each, visible
 from rnncli.tui import conversation
 from rnncli.tui.app import ChatApp
 from rnncli.tui.conversation import Conversation
+from rnncli.tui.next_panel import named
 from rnncli.tui.token_view import TokenView
 from tests.tui.casting import Cast
 from tests.tui.conftest import run_app
@@ -25,7 +27,7 @@ from tests.tui.walking import Action, hurried, settle, shrunk, walk_or_tell
 
 @pytest.mark.parametrize("number", range(2))
 def test_the_beginning_of_a_walk(number: int, tmp_path: Path) -> None:
-    walk_or_tell(number, tmp_path, most=10)
+    walk_or_tell(number, tmp_path, most=8)
 
 
 def test_what_need_not_be_done_to_fail_is_left_out() -> None:
@@ -128,3 +130,9 @@ def test_who_is_to_answer_in_a_play_says_something(temperature: float, monkeypat
         if temperature:
             assert reply.split("\n")[0].strip()
         assert not reproduce(talk.story, talk.node)
+
+
+def test_separators_show_wherever_text_does() -> None:
+    assert visible("a\u2028b\u2029") == "a<U+2028>b<U+2029>"
+    assert named("\u2028") == "<U+2028>"
+    assert one_each("a\u2028\u2029") == "a\ufffd\ufffd"
