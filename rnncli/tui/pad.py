@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.timer import Timer
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from rnncli.config import SampleConfig
 from rnncli.tui import pad_writing
@@ -22,7 +22,7 @@ from rnncli.tui.pad_reports import Ghost, Mark, Picked, Settled, Stopped, Wrote
 from rnncli.tui.reports import Loaded, Looked
 from rnncli.tui.revisions import Revisions
 from rnncli.tui.side import SidePanel
-from rnncli.tui.story_screen import REASONS, StoryScreen
+from rnncli.tui.story_screen import REASONS, Footer, StoryScreen
 
 if TYPE_CHECKING:
     from rnncli.inference.story import Story

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
+from textual.widgets._footer import FooterKey
 
 from rnncli.config import SampleConfig
 from rnncli.inference.reproducing import reproduce
@@ -108,6 +109,20 @@ def test_undo_on_the_pad_keeps_no_model_that_was(tmp_path: Path) -> None:
         await settle(app, pilot)
         gc.collect()
         assert sum(type(one) is Story for one in gc.get_objects()) <= 4
+
+    gc.collect()
+    with hurried(Cast(), tmp_path):
+        run_app(Path("toy"), walk)
+
+
+def test_the_footer_keeps_no_keys_that_were(tmp_path: Path) -> None:
+    async def walk(app: ChatApp, pilot: Pilot[None]) -> None:
+        for _ in range(12):
+            await pilot.press("ctrl+o", "escape")
+            await settle(app, pilot)
+        gc.collect()
+        shown = len(app.screen.query(FooterKey))
+        assert sum(type(one) is FooterKey for one in gc.get_objects()) <= 2 * shown
 
     gc.collect()
     with hurried(Cast(), tmp_path):
