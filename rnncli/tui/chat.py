@@ -10,16 +10,17 @@ from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from rnncli.text.glyphs import one_line
 from rnncli.tui.prompt import Prompt
 from rnncli.tui.reports import Copied, Ended, Grown, Loaded, Looked, Moved, TakenBack, Token, Told
 from rnncli.tui.side import SidePanel
-from rnncli.tui.story_screen import REASONS, StoryScreen
+from rnncli.tui.story_screen import REASONS, Footer, StoryScreen
 from rnncli.tui.token_view import Shown, TokenView
 
 if TYPE_CHECKING:
+    from rnncli.inference.story import Story
     from rnncli.tui.conversation import Conversation
     from rnncli.tui.next_panel import NextPanel
     from rnncli.tui.panels import BranchPanel
@@ -54,6 +55,8 @@ The panel shows what the model expected there; choose another token with **Enter
         super().__init__()
         self.tokens: list[Token] = []
         self._chars, self._bits = 0, 0.0
+        self.story: Story | None = None
+        """The one that they are of."""
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="body"):
@@ -82,8 +85,8 @@ The panel shows what the model expected there; choose another token with **Enter
         match report:
             case Loaded():
                 self._loaded(report)
-            case Moved(tokens):
-                self.tokens, self._chars, self._bits = [], 0, 0.0
+            case Moved(tokens, story):
+                self.tokens, self._chars, self._bits, self.story = [], 0, 0.0, story
                 self._add(tokens)
                 self.units = None
                 self._show()
@@ -132,8 +135,8 @@ The panel shows what the model expected there; choose another token with **Enter
     def ask_about_next(self) -> None:
         place = self.view.cursor
         node = None if place is None else self.tokens[place].node
-        config = self.app.config
-        self.app.ask("next", lambda talk: talk.look(place, node, config))
+        config, story = self.app.config, self.story
+        self.app.ask("next", lambda talk: talk.look(place, node, config) if talk.tells(story) else None)
 
     def save(self, path: Path) -> None:
         self.app.write(lambda talk, config: talk.report(Told(talk.export(path))))
@@ -188,8 +191,11 @@ The panel shows what the model expected there; choose another token with **Enter
         place = self.view.cursor
         if self.view.has_focus and place is not None:
             node = self.tokens[place].node
-            self.view.point(None)
-            self.app.write(lambda talk, config: talk.go_to(node))
+            self._go_to(node, self.story)
+
+    def _go_to(self, node: int, story: Story | None) -> None:
+        self.view.point(None)
+        self.app.write(lambda talk, config: talk.go_to(node) if talk.tells(story) else None)
 
     def action_leave(self) -> None:
         if self.app.stop_writing():
@@ -209,14 +215,16 @@ The panel shows what the model expected there; choose another token with **Enter
         place = self.view.cursor
         before = (self.tokens[place - 1].node if place else 0) if place is not None else self._last()
         self.view.point(None)
-        self.app.write(lambda talk, config: talk.branch(before, event.token_id, config))
+        if event.story is self.story:
+            self.app.write(
+                lambda talk, config: talk.branch(before, event.token_id, config) if talk.tells(event.story) else None
+            )
 
     def _last(self) -> int:
         return self.tokens[-1].node if self.tokens else 0
 
     def on_branch_panel_chosen(self, event: BranchPanel.Chosen) -> None:
-        self.view.point(None)
-        self.app.write(lambda talk, config: talk.go_to(event.node))
+        self._go_to(event.node, self.shape_of)
 
     def on_settings_panel_named(self, event: SettingsPanel.Named) -> None:
         self.app.name_speakers(event.me, event.it)

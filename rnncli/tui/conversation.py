@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 PROBE = 400
 """Tokens that a model writes unseen, to see whether it writes plays."""
 
+MOST_SILENCES = 8
+"""Speeches without a word, in the place of one, before what comes after such a one is the answer."""
+
 
 class Conversation(Manuscript):
     """The chat's text."""
@@ -111,7 +114,18 @@ class Conversation(Manuscript):
 
     def write(self, config: Callable[[], SampleConfig], *, sample: int = 0) -> None:
         """Write on from here. ``config`` is asked anew for every token, so that a setting holds from the next one."""
-        begun, tokens, reason, spoken = time.monotonic(), 0, "length", False
+        if self.broken_off():
+            self.show(going_on=True)
+        try:
+            self._draw(config, sample)
+        finally:
+            if self.broken_off():
+                self.show()
+        self.keep()
+
+    def _draw(self, config: Callable[[], SampleConfig], sample: int) -> None:
+        begun, tokens, reason, spoken, start = time.monotonic(), 0, "length", False, self.node
+        silences = 0
         while True:
             now = self._bounded(config())
             if tokens >= now.max_tokens:
@@ -123,13 +137,22 @@ class Conversation(Manuscript):
             tokens += 1
             self.report(Grown(self.token(self.node)))
             spoken = spoken or not self.story.data(self.node).isspace()
+            if not spoken and silences < MOST_SILENCES and self._says_nothing(start):
+                self.node, silences, sample = start, silences + 1, sample + 1
+                self.show()
+                continue
             found = self.story.stopped(self.node, now)
             # Empty lines before an answer, as between paragraphs, are not the answer.
             if found is not None and spoken:
                 reason = found
                 break
         self.report(Ended(reason, tokens, time.monotonic() - begun))
-        self.keep()
+
+    def _says_nothing(self, start: int) -> bool:
+        """Whether who was to answer has ended the speech without a word: what comes next is somebody else's."""
+        if self.play is None or self.story.tree.by[start] != TYPED:
+            return False
+        return self.story.path_data(self.node).endswith(self.play.between.encode())
 
     def _bounded(self, config: SampleConfig) -> SampleConfig:
         """Settings under which a reply ends where a speech does, unless the person said what ends it."""

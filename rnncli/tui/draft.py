@@ -62,8 +62,11 @@ class Draft(Manuscript):
         self.model, self._story = model, None
         if model.direction != "backward":
             self._story = Story(model.sampler.engine, model.tokenizer, model.unit)
+        for version in self._versions:
+            version.spot = None  # undo goes back far: it would keep each model that there was
         self._versions, self.file = {}, None
         self._cut(0)
+        self.text, self.chars = "", []
 
     # -- the text
 

@@ -47,27 +47,37 @@ class Manuscript:
         assert self._story is not None
         return self._story
 
+    def tells(self, story: Story | None) -> bool:
+        """Whether this is the story still: a person may have pointed at what is gone with its model."""
+        return story is self._story
+
     def export(self, path: Path) -> str:
         """Write the text to a file of the person's; what was done is returned."""
         assert self.model is not None
         keeping.export(path, self.model, self.story, self.node)
         return f"saved as {path}"
 
-    def show(self) -> None:
-        """Report the whole text."""
-        self.report(Moved(self.tokens()))
+    def show(self, *, going_on: bool = False) -> None:
+        """Report the whole text; ``going_on``: more comes, and a character open at the end is not broken off."""
+        self.report(Moved(self.tokens(going_on=going_on), self._story))
 
-    def tokens(self) -> list[Token]:
+    def tokens(self, *, going_on: bool = False) -> list[Token]:
         """The text, a token each."""
         if self._story is None:
             return []
         tree = self.story.tree
         nodes = tree.path(self.node, ROOT) if self.node != ROOT else []
         texts = self.story.texts(self.node)
+        if going_on and nodes:
+            texts[-1] = self.story.text(self.node)
         return [
             Token(node, text, -tree.logprobs[node] / LN2, tree.by[node] == TYPED)
             for node, text in zip(nodes, texts, strict=True)
         ]
+
+    def broken_off(self) -> bool:
+        """Whether the text ends inside a character."""
+        return self.node != ROOT and self.story.texts(self.node)[-1] != self.story.text(self.node)
 
     def token(self, node: int) -> Token:
         """One token of it."""
@@ -113,12 +123,13 @@ class Manuscript:
             chosen=chosen,
             rank=None if chosen is None else found.rank(chosen),
             logprob=logprob,
+            story=self.story,
         )
 
     def shape(self) -> None:
         """Report all branches, forks only."""
         shown = None if self._story is None else branches_of(self.story, self.node, self.children)
-        self.report(Shape(shown))
+        self.report(Shape(shown, self._story))
 
     def children(self, node: int) -> list[int]:
         """What was written on from a node, as far as it is shown among the branches."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -14,6 +14,9 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from rnncli.text.glyphs import visible
+
+if TYPE_CHECKING:
+    from rnncli.inference.story import Story
 
 MOST = 200
 """Candidates listed: further down nobody scrolls, and each is a row to lay out."""
@@ -41,6 +44,8 @@ class Outlook(NamedTuple):
     """The id of the token that stands there, if one does."""
     rank: int | None
     logprob: float | None
+    story: Story
+    """Whose tokens these are."""
 
 
 def bar(share: float, width: int) -> str:
@@ -76,11 +81,11 @@ class NextPanel(Vertical):
     ]
 
     class Chosen(Message):
-        """A candidate was chosen."""
+        """A candidate was chosen: a token of this story's model."""
 
-        def __init__(self, token_id: int) -> None:
+        def __init__(self, token_id: int, story: Story) -> None:
             super().__init__()
-            self.token_id = token_id
+            self.token_id, self.story = token_id, story
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -109,8 +114,8 @@ class NextPanel(Vertical):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
-        if event.option.id is not None:
-            self.post_message(self.Chosen(int(event.option.id)))
+        if event.option.id is not None and self.outlook is not None:
+            self.post_message(self.Chosen(int(event.option.id), self.outlook.story))
 
     def _row(self, rank: int, one: Candidate, highest: float, chosen: int | None) -> Content:
         room = max(4, (self.size.width or 40) - 33)

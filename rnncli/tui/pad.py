@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.timer import Timer
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from rnncli.config import SampleConfig
 from rnncli.tui import pad_writing
@@ -22,9 +22,10 @@ from rnncli.tui.pad_reports import Ghost, Mark, Picked, Settled, Stopped, Wrote
 from rnncli.tui.reports import Loaded, Looked
 from rnncli.tui.revisions import Revisions
 from rnncli.tui.side import SidePanel
-from rnncli.tui.story_screen import REASONS, StoryScreen
+from rnncli.tui.story_screen import REASONS, Footer, StoryScreen
 
 if TYPE_CHECKING:
+    from rnncli.inference.story import Story
     from rnncli.tui.next_panel import NextPanel
     from rnncli.tui.panels import BranchPanel
 
@@ -198,12 +199,15 @@ cursor; another token chosen there with **Enter** takes its place. **Ctrl-F** ta
         at_end = area.selection.is_empty and area.cursor_at_end_of_line
         return at_end and 0 < place == area.cursor and area.has_focus and self.writing is None
 
-    def _ask(self, what: str, job: Callable[[int], None]) -> None:
-        """Have something done with the text as it is now when the model is idle, unless it is another by then."""
+    def _ask(self, what: str, job: Callable[[int], None], story: Story | None = None) -> None:
+        """Have something done with the text as it is now when the model is idle, unless it is another by then.
+
+        ``story``: of whose nodes or tokens it speaks, if it does.
+        """
         hand, steps = self.revisions.hand, list(self.revisions.steps)
 
         def run(_: object) -> None:
-            if self.manuscript.settle(hand, steps):
+            if self.manuscript.settle(hand, steps) and (story is None or self.manuscript.tells(story)):
                 job(hand)
 
         self.app.ask(what, run)
@@ -279,10 +283,10 @@ cursor; another token chosen there with **Enter** takes its place. **Ctrl-F** ta
     def on_next_panel_chosen(self, event: NextPanel.Chosen) -> None:
         place = self.area.cursor
         self.area.focus()
-        self._ask("pick", lambda hand: self.manuscript.pick(hand, place, event.token_id))
+        self._ask("pick", lambda hand: self.manuscript.pick(hand, place, event.token_id), event.story)
 
     def on_branch_panel_chosen(self, event: BranchPanel.Chosen) -> None:
-        self._ask("whole", lambda hand: self.manuscript.whole(hand, event.node))
+        self._ask("whole", lambda hand: self.manuscript.whole(hand, event.node), self.shape_of)
 
     def keep(self, draft: Draft) -> None:
         """Called in the model's thread, at the end, when the screen has no app any more."""

@@ -53,11 +53,21 @@ def go_on(
     draft: Draft, hand: int, steps: Sequence[Step], place: int, config: Callable[[], SampleConfig], sample: int
 ) -> None:
     """Write on from a place until a stop text, the length, or the person ends it."""
+    try:
+        stopped = _write_on(draft, hand, steps, place, config, sample)
+    except BaseException:
+        draft.report(Stopped(hand, "", 0, 0.0))  # the screen waits for it, and would not follow the text
+        raise
+    draft.report(stopped)
+
+
+def _write_on(
+    draft: Draft, hand: int, steps: Sequence[Step], place: int, config: Callable[[], SampleConfig], sample: int
+) -> Stopped:
     begun, tokens, reason = time.monotonic(), 0, "length"
     if not draft.settle(hand, steps):
-        draft.report(Stopped(hand, "stopped" if draft.writes else "", 0, 0.0))
         _ = draft.story  # says why a model does not write
-        return
+        return Stopped(hand, "stopped", 0, 0.0)
     writer = Writer(draft, place, sample)
     while tokens < (now := open_ended(config())).max_tokens:
         if draft.gives_up(hand):
@@ -72,7 +82,7 @@ def go_on(
     rest = writer.rest()
     if rest is not None:
         draft.report(Wrote(hand, rest))
-    draft.report(Stopped(hand, reason, tokens, time.monotonic() - begun))
+    return Stopped(hand, reason, tokens, time.monotonic() - begun)
 
 
 def keep(draft: Draft, hand: int, steps: Sequence[Step]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rnncli.inference.story import Story
     from rnncli.tui.inside import Offer, UnitLook
     from rnncli.tui.next_panel import Outlook
     from rnncli.tui.speakers import Play
@@ -38,9 +39,10 @@ class Loaded(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """The text is another one now."""
+    """The text is another one now. ``story``: whose nodes its tokens are; after another model they are none."""
 
     tokens: Sequence[Token]
+    story: Story | None
 
 
 class Grown(NamedTuple):
@@ -77,9 +79,10 @@ class Branch(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """All branches."""
+    """All branches, and the story that they are of."""
 
     root: Branch | None
+    story: Story | None
 
 
 class Offered(NamedTuple):

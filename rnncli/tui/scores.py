@@ -12,7 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Footer, Static, TextArea
+from textual.widgets import Static, TextArea
 
 from rnncli.text.glyphs import one_line
 from rnncli.tui import tint
@@ -23,7 +23,7 @@ from rnncli.tui.reports import Loaded
 from rnncli.tui.score_editor import ScoreEditor
 from rnncli.tui.score_panel import AskTemperatures, ScorePanel, WordList, token_lines
 from rnncli.tui.scoring import Asked, Begun, Found, LineScores, Setup, prune
-from rnncli.tui.story_screen import SCREEN_KEYS
+from rnncli.tui.story_screen import SCREEN_KEYS, Footer
 
 if TYPE_CHECKING:
     from rnncli.tui.app import ChatApp

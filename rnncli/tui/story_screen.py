@@ -10,17 +10,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import widgets
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
+from rnncli.config import with_seed
 from rnncli.tui import tint
 from rnncli.tui.reports import Loaded, Offered, Shape, UnitShown, UnitValues
 from rnncli.tui.side import SidePanel
 
 if TYPE_CHECKING:
+    from rnncli.inference.story import Story
     from rnncli.tui.app import ChatApp
     from rnncli.tui.inside import InsidePanel, Unit
     from rnncli.tui.manuscript import Manuscript
@@ -34,6 +37,15 @@ SCREEN_KEYS = [
 ]
 """First in the footer of each."""
 REASONS = {"length": "stopped at its length", "stop": "stopped at a stop text", "stopped": "stopped by you"}
+
+
+class Footer(widgets.Footer):
+    """The keys. Textual makes them anew whenever another widget has the focus, and keeps all that there were."""
+
+    async def recompose(self) -> None:
+        await super().recompose()
+        for watchers in vars(self).get("__watchers", {}).values():
+            watchers[:] = [watcher for watcher in watchers if watcher[0].is_attached]
 
 
 class StoryScreen(Screen[None]):
@@ -62,6 +74,8 @@ class StoryScreen(Screen[None]):
         self.units: list[float] | None = None
         """A hidden unit after each token, where the text is tinted by one."""
         self.reach = 1.0
+        self.shape_of: Story | None = None
+        """The story whose branches show."""
         self.tinted = True
         self._unit: Unit | None = None
         self._units: Units | None = None
@@ -81,7 +95,8 @@ class StoryScreen(Screen[None]):
     def take(self, report: object) -> None:
         """Show one report of the model's thread; tokens that came together come through ``grow``."""
         match report:
-            case Shape(root):
+            case Shape(root, story):
+                self.shape_of = story
                 self.side.branches.show(root)
             case Offered(offers):
                 self.side.inside.show_offers(offers)
@@ -168,6 +183,10 @@ class StoryScreen(Screen[None]):
         """Tell the panels of another model."""
         self.forget_units()
         self.side.inside.set_sizes(report.layers, report.units)
+        # What is about a story that is gone cannot be chosen, and is not kept.
+        self.side.next.show(None)
+        self.side.branches.show(None)
+        self.shape_of = None
 
     def forget_units(self) -> None:
         """Another model has others."""
@@ -223,7 +242,7 @@ class StoryScreen(Screen[None]):
         self.tint_by(event.unit)
 
     def on_settings_panel_changed(self, event: SettingsPanel.Changed) -> None:
-        self.app.config = event.config
+        self.app.config = with_seed(event.config)  # nothing in the field: any seed, but one that is told with the text
 
     def on_tabbed_content_tab_activated(self) -> None:
         self.follow_up()

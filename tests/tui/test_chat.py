@@ -348,7 +348,7 @@ def test_what_is_reported_while_the_app_is_left_is_not_shown(tiny_model: Path) -
         pass
 
     app = run_app(tiny_model, walk)
-    app.performer.report(To("chat", Moved(())))
+    app.performer.report(To("chat", Moved((), None)))
     app._drain()  # the timer's last, when the screens are being taken down
     assert app.performer.waiting
 

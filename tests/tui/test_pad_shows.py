@@ -142,7 +142,7 @@ async def the_token_at_the_cursor(app: ChatApp, pilot: Pilot[None]) -> None:
     assert panel.outlook is not None
     assert panel.outlook.chosen == app.draft.story.tree.ids[node]
     other = next(one for one in panel.outlook.candidates if one.id != panel.outlook.chosen)
-    panel.post_message(NextPanel.Chosen(other.id))
+    panel.post_message(NextPanel.Chosen(other.id, app.draft.story))
     await follow(app, pilot)
     text = app.draft.story.data(node).decode()
     assert app.revisions.text == "the" + other.text + "the old man".removeprefix("the" + text)

@@ -1,0 +1,153 @@
+"""A few random walks through the app, and what walks have found; tests/tui_more has many."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from functools import partial
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+from textual.widgets._footer import FooterKey
+
+from rnncli.config import SampleConfig
+from rnncli.inference.reproducing import reproduce
+from rnncli.inference.story import Story
+from rnncli.text.glyphs import one_each, visible
+from rnncli.tui import conversation
+from rnncli.tui.app import ChatApp
+from rnncli.tui.conversation import Conversation
+from rnncli.tui.next_panel import named
+from rnncli.tui.token_view import TokenView
+from tests.tui.casting import Cast
+from tests.tui.conftest import run_app
+from tests.tui.walking import Action, hurried, settle, shrunk, walk_or_tell
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_the_beginning_of_a_walk(number: int, tmp_path: Path) -> None:
+    walk_or_tell(number, tmp_path, most=8)
+
+
+def test_what_need_not_be_done_to_fail_is_left_out() -> None:
+    actions = [Action(kind, 0) for kind in "abcdefghij"]
+    found = shrunk(actions, lambda some: {"c", "h"} <= {action.kind for action in some})
+    assert [action.kind for action in found] == ["c", "h"]
+
+
+def hold(begun: threading.Event, gate: threading.Event) -> None:
+    """Keep the model's thread busy."""
+    begun.set()
+    assert gate.wait(20)
+
+
+def errors(app: ChatApp) -> list[str]:
+    """All that the app said was wrong."""
+    return [note.message for note in app._notifications if note.severity == "error"]
+
+
+def test_what_was_pointed_at_before_another_model_was_there_is_let_be(tmp_path: Path) -> None:
+    async def walk(app: ChatApp, pilot: Pilot[None]) -> None:
+        for keys in (
+            ["up", "backspace"],
+            ["up", "left"],
+            ["up", "enter", "down", "enter"],
+            ["f9", "tab", "down", "enter"],
+        ):
+            await pilot.press("a", "enter")
+            await settle(app, pilot)
+            await pilot.press("up", "enter")  # the panel has something to choose from
+            await settle(app, pilot)
+            await pilot.press("escape")
+            text, gate, begun = app.talk.text, threading.Event(), threading.Event()
+            app.performer.submit(partial(hold, begun, gate))
+            assert begun.wait(20)
+            app.open_model("bytes")
+            app.open_model("chars")
+            await pilot.press(*keys)
+            gate.set()
+            await settle(app, pilot)
+            assert app.talk.text.startswith(text), keys
+            assert not errors(app)
+            app.open_model("toy")
+            await settle(app, pilot)
+            await pilot.press("escape", "ctrl+n")
+            await settle(app, pilot)
+
+    with hurried(Cast(), tmp_path):
+        run_app(Path("toy"), walk)
+
+
+def test_without_a_seed_there_is_one(tmp_path: Path) -> None:
+    async def walk(app: ChatApp, pilot: Pilot[None]) -> None:
+        await pilot.press("f5")
+        app.chat.query_one("#setting-seed", Input).value = ""
+        await pilot.press("escape", "a", "enter")
+        await settle(app, pilot)
+        assert not errors(app)
+        assert app.config.seed is not None
+        assert len(app.chat.query_one(TokenView).text) > 2
+        assert not reproduce(app.talk.story, app.talk.node)
+
+    with hurried(Cast(), tmp_path):
+        run_app(Path("toy"), walk)
+
+
+def test_undo_on_the_pad_keeps_no_model_that_was(tmp_path: Path) -> None:
+    async def walk(app: ChatApp, pilot: Pilot[None]) -> None:
+        await pilot.press("f3")
+        for _ in range(6):
+            await pilot.press("a", "enter")
+            await pilot.pause(0.02)
+            await settle(app, pilot)
+            app.open_model("toy")
+            await settle(app, pilot)
+        await pilot.press(*["ctrl+z"] * 4)
+        await pilot.pause(0.02)
+        await settle(app, pilot)
+        gc.collect()
+        assert sum(type(one) is Story for one in gc.get_objects()) <= 4
+
+    gc.collect()
+    with hurried(Cast(), tmp_path):
+        run_app(Path("toy"), walk)
+
+
+def test_the_footer_keeps_no_keys_that_were(tmp_path: Path) -> None:
+    async def walk(app: ChatApp, pilot: Pilot[None]) -> None:
+        for _ in range(12):
+            await pilot.press("ctrl+o", "escape")
+            await settle(app, pilot)
+        gc.collect()
+        shown = len(app.screen.query(FooterKey))
+        assert sum(type(one) is FooterKey for one in gc.get_objects()) <= 2 * shown
+
+    gc.collect()
+    with hurried(Cast(), tmp_path):
+        run_app(Path("toy"), walk)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_who_is_to_answer_in_a_play_says_something(temperature: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversation, "load", Cast().load)
+    talk = Conversation(lambda report: None, lambda: False)
+    talk.open("play")
+    assert talk.play is not None
+    talk.speakers = ("BERT", "ANNA")
+    for seed in range(30):
+        talk.anew()
+        talk.say(f"Go {seed}", lambda seed=seed: SampleConfig(seed=seed, temperature=temperature))  # type: ignore[misc]
+        said, reply = talk.text.split("\nANNA: ", 1)
+        assert said == f"BERT: Go {seed}"
+        assert reply.strip()
+        if temperature:
+            assert reply.split("\n")[0].strip()
+        assert not reproduce(talk.story, talk.node)
+
+
+def test_separators_show_wherever_text_does() -> None:
+    assert visible("a\u2028b\u2029") == "a<U+2028>b<U+2029>"
+    assert named("\u2028") == "<U+2028>"
+    assert one_each("a\u2028\u2029") == "a\ufffd\ufffd"
