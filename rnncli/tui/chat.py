@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from rnncli.tui.next_panel import NextPanel
     from rnncli.tui.panels import BranchPanel
     from rnncli.tui.settings import SettingsPanel
+
+
+STATUS_S = 0.2
+"""Between two looks at the figures while text comes: a change at the foot of the screen has all of it drawn."""
 
 
 class ChatScreen(StoryScreen):
@@ -55,6 +60,7 @@ The panel shows what the model expected there; choose another token with **Enter
         super().__init__()
         self.tokens: list[Token] = []
         self._chars, self._bits = 0, 0.0
+        self._told = 0.0
         self.story: Story | None = None
         """The one that they are of."""
 
@@ -112,7 +118,8 @@ The panel shows what the model expected there; choose another token with **Enter
         begin = len(self.tokens)
         self._add(report.token for report in reports)
         self.view.extend(self._shown(i) for i in range(begin, len(self.tokens)))
-        self._status()
+        if time.monotonic() - self._told > STATUS_S:
+            self._status()
 
     def _add(self, tokens: Iterable[Token]) -> None:
         begin = len(self.tokens)
@@ -160,6 +167,7 @@ The panel shows what the model expected there; choose another token with **Enter
         super().retint()
 
     def _status(self, more: str = "") -> None:
+        self._told = time.monotonic()
         per_char = f"{self._bits / self._chars:.2f} bits a character" if self._chars else "nothing written yet"
         parts = [self.app.model_name, f"{len(self.tokens):,} tokens", per_char, self.app.who(), more]
         self.query_one("#status", Static).update(Content(" · ".join(part for part in parts if part)), layout=False)

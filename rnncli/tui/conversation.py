@@ -69,7 +69,7 @@ class Conversation(Manuscript):
         if model.direction == "backward":
             silent = f"{model.name} reads lines from their ends: it scores (F4), and does not write"
         else:
-            story = Story(model.sampler.engine, model.tokenizer, model.unit)
+            story = Story(keeping.writer(model), model.tokenizer, model.unit)
             node, play = story.type(ROOT, text), self._probe(story)
         self.model, self._story, self.node, self.play, self._text = model, story, node, play, text
         self.speakers = None if play is None else (play.names[0], play.names[1])

@@ -61,7 +61,7 @@ class Draft(Manuscript):
         """Begin a story with a model, if it writes; the screen tells the text again."""
         self.model, self._story = model, None
         if model.direction != "backward":
-            self._story = Story(model.sampler.engine, model.tokenizer, model.unit)
+            self._story = Story(keeping.writer(model), model.tokenizer, model.unit)
         for version in self._versions:
             version.spot = None  # undo goes back far: it would keep each model that there was
         self._versions, self.file = {}, None

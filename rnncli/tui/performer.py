@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-HERTZ = 25
+HERTZ = 20
 
 
 class Failed(NamedTuple):

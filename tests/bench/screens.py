@@ -38,7 +38,7 @@ ESCAPES = re.compile(rb"\x1b(\[[0-9;?<>=:]*[A-Za-z]|\][^\x07\x1b]*(\x07|\x1b\\)|
 OPENING, READY = b"opening the model", b"type a line"
 LETTERS = "ЖЩЪЫЭЮЯЦ"
 """In turn: a letter that was deleted may still be on its way to the screen."""
-PAUSE_S = 0.06
+PAUSE_S = 0.03
 """Between a letter's glyph and the next key."""
 
 
