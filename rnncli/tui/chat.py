@@ -14,10 +14,11 @@ from textual.content import Content
 from textual.widgets import Static
 
 from rnncli.text.glyphs import one_line
+from rnncli.tui.footer import Footer
 from rnncli.tui.prompt import Prompt
 from rnncli.tui.reports import Copied, Ended, Grown, Loaded, Looked, Moved, TakenBack, Token, Told
 from rnncli.tui.side import SidePanel
-from rnncli.tui.story_screen import REASONS, Footer, StoryScreen
+from rnncli.tui.story_screen import REASONS, StoryScreen
 from rnncli.tui.token_view import Shown, TokenView
 
 if TYPE_CHECKING:

@@ -17,12 +17,13 @@ from textual.widgets import Static
 from rnncli.config import SampleConfig
 from rnncli.tui import pad_writing
 from rnncli.tui.draft import Draft
+from rnncli.tui.footer import Footer
 from rnncli.tui.pad_area import PadArea
 from rnncli.tui.pad_reports import Ghost, Mark, Picked, Settled, Stopped, Wrote
 from rnncli.tui.reports import Loaded, Looked
 from rnncli.tui.revisions import Revisions
 from rnncli.tui.side import SidePanel
-from rnncli.tui.story_screen import REASONS, Footer, StoryScreen
+from rnncli.tui.story_screen import REASONS, StoryScreen
 
 if TYPE_CHECKING:
     from rnncli.inference.story import Story

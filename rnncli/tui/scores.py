@@ -18,12 +18,13 @@ from rnncli.text.glyphs import one_line
 from rnncli.tui import tint
 from rnncli.tui.conversation import Conversation
 from rnncli.tui.figures import LineLook, Whole, clipped
+from rnncli.tui.footer import Footer
 from rnncli.tui.picker import ModelPicker, models_there_are
 from rnncli.tui.reports import Loaded
 from rnncli.tui.score_editor import ScoreEditor
 from rnncli.tui.score_panel import AskTemperatures, ScorePanel, WordList, token_lines
 from rnncli.tui.scoring import Asked, Begun, Found, LineScores, Setup, prune
-from rnncli.tui.story_screen import SCREEN_KEYS, Footer
+from rnncli.tui.story_screen import SCREEN_KEYS
 
 if TYPE_CHECKING:
     from rnncli.tui.app import ChatApp

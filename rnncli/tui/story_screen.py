@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import widgets
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -37,15 +36,6 @@ SCREEN_KEYS = [
 ]
 """First in the footer of each."""
 REASONS = {"length": "stopped at its length", "stop": "stopped at a stop text", "stopped": "stopped by you"}
-
-
-class Footer(widgets.Footer):
-    """The keys. Textual makes them anew whenever another widget has the focus, and keeps all that there were."""
-
-    async def recompose(self) -> None:
-        await super().recompose()
-        for watchers in vars(self).get("__watchers", {}).values():
-            watchers[:] = [watcher for watcher in watchers if watcher[0].is_attached]
 
 
 class StoryScreen(Screen[None]):

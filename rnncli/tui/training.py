@@ -10,11 +10,12 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from rnncli import library
 from rnncli.text.glyphs import one_line
 from rnncli.tui.checkpoints import Checkpoints
+from rnncli.tui.footer import Footer
 from rnncli.tui.history import figure_of
 from rnncli.tui.trainer_process import TrainerProcess
 from rnncli.tui.training_panels import Figures, Headline, LossPlot, Panel, SamplePanel, log_text, plan_text

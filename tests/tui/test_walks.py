@@ -10,16 +10,10 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
-from textual.widgets._footer import FooterKey
 
-from rnncli.config import SampleConfig
 from rnncli.inference.reproducing import reproduce
 from rnncli.inference.story import Story
-from rnncli.text.glyphs import one_each, visible
-from rnncli.tui import conversation
 from rnncli.tui.app import ChatApp
-from rnncli.tui.conversation import Conversation
-from rnncli.tui.next_panel import named
 from rnncli.tui.token_view import TokenView
 from tests.tui.casting import Cast
 from tests.tui.conftest import run_app
@@ -113,41 +107,3 @@ def test_undo_on_the_pad_keeps_no_model_that_was(tmp_path: Path) -> None:
     gc.collect()
     with hurried(Cast(), tmp_path):
         run_app(Path("toy"), walk)
-
-
-def test_the_footer_keeps_no_keys_that_were(tmp_path: Path) -> None:
-    async def walk(app: ChatApp, pilot: Pilot[None]) -> None:
-        for _ in range(12):
-            await pilot.press("ctrl+o", "escape")
-            await settle(app, pilot)
-        gc.collect()
-        shown = len(app.screen.query(FooterKey))
-        assert sum(type(one) is FooterKey for one in gc.get_objects()) <= 2 * shown
-
-    gc.collect()
-    with hurried(Cast(), tmp_path):
-        run_app(Path("toy"), walk)
-
-
-@pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_who_is_to_answer_in_a_play_says_something(temperature: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversation, "load", Cast().load)
-    talk = Conversation(lambda report: None, lambda: False)
-    talk.open("play")
-    assert talk.play is not None
-    talk.speakers = ("BERT", "ANNA")
-    for seed in range(30):
-        talk.anew()
-        talk.say(f"Go {seed}", lambda seed=seed: SampleConfig(seed=seed, temperature=temperature))  # type: ignore[misc]
-        said, reply = talk.text.split("\nANNA: ", 1)
-        assert said == f"BERT: Go {seed}"
-        assert reply.strip()
-        if temperature:
-            assert reply.split("\n")[0].strip()
-        assert not reproduce(talk.story, talk.node)
-
-
-def test_separators_show_wherever_text_does() -> None:
-    assert visible("a\u2028b\u2029") == "a<U+2028>b<U+2029>"
-    assert named("\u2028") == "<U+2028>"
-    assert one_each("a\u2028\u2029") == "a\ufffd\ufffd"

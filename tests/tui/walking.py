@@ -39,7 +39,7 @@ from rnncli.inference.tree import ROOT, Tree
 from rnncli.text.escapes import bytes_of
 from rnncli.text.glyphs import one_each, visible
 from rnncli.tui import app as app_module
-from rnncli.tui import chat, conversation, keeping, scoring, story_screen
+from rnncli.tui import conversation, keeping, scoring, story_screen
 from rnncli.tui import pad as pad_module
 from rnncli.tui import scores as scores_module
 from rnncli.tui.app import ChatApp
@@ -53,8 +53,6 @@ from tests.tui.casting import Cast, ScriptedError
 
 ACTIONS = 40
 """Of a walk."""
-FOOTER_IN = 10
-"""One walk in so many has a footer."""
 BLOCK = 20
 """Walks among which the actions are dealt: each kind as often as any other."""
 SIZES = [(20, 5), (20, 5), (40, 10), (40, 10), (60, 20), (60, 20), (100, 30), (100, 30), (160, 50), (300, 10)]
@@ -722,12 +720,6 @@ MORE = ("palette", "click_anywhere")
 """In place of any_keys, sometimes."""
 
 
-class PlainFooter(Static):
-    """In the place of the footer, which is made anew whenever another widget has the keys: half of a walk's time."""
-
-    DEFAULT_CSS = "PlainFooter { dock: bottom; height: 1; }"
-
-
 class WalkedApp(ChatApp):
     """Remembers what went wrong."""
 
@@ -765,7 +757,7 @@ def dealt(number: int) -> list[Action]:
 
 
 @contextmanager
-def hurried(cast: Cast, state: Path, *, footers: bool = True) -> Iterator[None]:
+def hurried(cast: Cast, state: Path) -> Iterator[None]:
     """Nothing waits for as long as a person; models are those of the cast."""
     with ExitStack() as stack:
         for module, name, value in (
@@ -778,7 +770,6 @@ def hurried(cast: Cast, state: Path, *, footers: bool = True) -> Iterator[None]:
             (app_module, "models_there_are", cast.rows),
             (scores_module, "models_there_are", cast.rows),
             (story_screen, "with_seed", lambda config: replace(config, seed=config.seed or 5)),
-            *((module, "Footer", PlainFooter) for module in (chat, pad_module, scores_module) if not footers),
             (screen_module, "UPDATE_PERIOD", 0.1),
             # Textual waits after each key until the processor rests, which the model may not let it.
             (textual_app, "wait_for_idle", lambda *_: asyncio.sleep(0.002)),
@@ -824,7 +815,7 @@ def walk(number: int, actions: Sequence[Action], folder: Path, real: Mapping[str
     folder.mkdir(parents=True, exist_ok=True)
     gc.collect()
     gc.disable()
-    with hurried(cast, folder / "state", footers=number % FOOTER_IN == 0):
+    with hurried(cast, folder / "state"):
         try:
             asyncio.run(run())
         finally:
