@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,26 @@ NOTHING_KEPT = Start(keep=False)
 Walk = Callable[[ChatApp, Pilot[None]], Coroutine[Any, Any, None]]
 
 
+async def nothing_waits(pilot: Pilot[None], timeout: float = 20) -> bool:
+    """Wait until no widget has a message waiting; False where the app has failed.
+
+    Textual's own way sends each widget a message, which takes longer than all else that a key does.
+    """
+    app, quiet, end = pilot.app, 0, time.monotonic() + timeout
+    while quiet < 4 and app._exception is None:
+        await asyncio.sleep(0)
+        pumps = (app, *app.screen.walk_children(with_self=True))
+        quiet = 0 if any(pump.message_queue_size or pump._next_callbacks for pump in pumps) else quiet + 1
+        assert time.monotonic() < end, "messages wait"
+    return app._exception is None
+
+
 async def settle(app: ChatApp, pilot: Pilot[None], seconds: float = 20.0) -> None:
     """Wait until the model is idle and all that it reported is on the screen."""
-    for _ in range(round(seconds / 0.02)):
-        await pilot.pause(0.02)
+    for _ in range(round(seconds / 0.01)):
+        await pilot.pause(0.01)
         if app.furnished and not app.performer.busy and not app.performer.waiting:
-            await pilot.pause(0.06)
+            await pilot.pause(0.03)
             if not app.performer.busy and not app.performer.waiting:
                 return
     raise AssertionError("the model is still busy")
@@ -61,4 +76,6 @@ def still(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
     monkeypatch.setenv("SSH_TTY", "/dev/pts/0")  # what tests copy stays out of the clipboard of who runs them
-    monkeypatch.setattr("textual.app.wait_for_idle", lambda *_: asyncio.sleep(0.01))
+    monkeypatch.setattr("textual.app.wait_for_idle", lambda *_: asyncio.sleep(0.005))
+    monkeypatch.setattr(Pilot, "_wait_for_screen", nothing_waits)
+    monkeypatch.setattr("rnncli.tui.app.HERTZ", 100)

@@ -13,34 +13,44 @@ from rnncli.tui.prompt import Prompt
 from tests.tui.conftest import run_app
 
 
-@pytest.mark.parametrize("where", ["here", "over SSH", "no clipboard"])
 def test_the_systems_clipboard_is_asked_first_and_the_terminal_where_there_is_none(
-    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, where: str
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     native: list[str] = []
     escapes: list[str] = []
+    there = True
 
     def copy(text: str) -> None:
-        if where == "no clipboard":
+        if not there:
             raise pyperclip.PyperclipException("none")
         native.append(text)
 
-    async def walk(app: ChatApp, pilot: Pilot[None]) -> None:
-        assert app._driver is not None
-        monkeypatch.setattr(app._driver, "write", escapes.append)
-        prompt = app.chat.query_one(Prompt)
-        prompt.text = "t\u00e9xt"
-        prompt.select_all()
+    async def asked(app: ChatApp, pilot: Pilot[None]) -> tuple[bool, bool]:
+        """Whether the system's clipboard was given the text, and whether the terminal was."""
+        native.clear()
+        escapes.clear()
+        app.clear_notifications()
         await pilot.press("ctrl+c")
         await app.workers.wait_for_complete()
         await pilot.pause()
         assert app.clipboard == "t\u00e9xt"
         assert any(one.message.startswith("copied") for one in app._notifications)
+        assert native in ([], ["t\u00e9xt"])
+        return bool(native), any("]52;c;dMOpeHQ=" in one for one in escapes)
+
+    async def walk(app: ChatApp, pilot: Pilot[None]) -> None:
+        nonlocal there
+        assert app._driver is not None
+        monkeypatch.setattr(app._driver, "write", escapes.append)
+        prompt = app.chat.query_one(Prompt)
+        prompt.text = "t\u00e9xt"
+        prompt.select_all()
+        assert await asked(app, pilot) == (False, True)  # over SSH
+        monkeypatch.delenv("SSH_TTY")
+        assert await asked(app, pilot) == (True, False)
+        there = False
+        assert await asked(app, pilot) == (False, True)
 
     monkeypatch.setattr(pyperclip, "copy", copy)
-    if where != "over SSH":
-        monkeypatch.delenv("SSH_TTY")
-        monkeypatch.delenv("SSH_CONNECTION", raising=False)
+    monkeypatch.delenv("SSH_CONNECTION", raising=False)
     run_app(tiny_model, walk)
-    asked = any("]52;c;dMOpeHQ=" in one for one in escapes)
-    assert (native, asked) == ((["t\u00e9xt"], False) if where == "here" else ([], True))

@@ -50,6 +50,7 @@ from rnncli.tui.prompt import Prompt
 from rnncli.tui.settings import FIELDS
 from tests.stories import bits
 from tests.tui.casting import Cast, ScriptedError
+from tests.tui.conftest import nothing_waits
 
 ACTIONS = 40
 """Of a walk."""
@@ -94,20 +95,6 @@ class Action(NamedTuple):
     seed: int
 
 
-async def nothing_waits(pilot: Pilot[None], timeout: float = WAITS_S) -> bool:
-    """Wait until no widget has a message waiting; False where the app has failed.
-
-    Textual's own way sends each widget a message, which takes longer than all else that a key does.
-    """
-    app, quiet, end = pilot.app, 0, time.monotonic() + timeout
-    while quiet < 4 and app._exception is None:
-        await asyncio.sleep(0)
-        pumps = (app, *app.screen.walk_children(with_self=True))
-        quiet = 0 if any(pump.message_queue_size or pump._next_callbacks for pump in pumps) else quiet + 1
-        assert time.monotonic() < end, "messages wait"
-    return app._exception is None
-
-
 async def settle(app: ChatApp, pilot: Pilot[None], failures: int = 0) -> None:
     """Wait until the model is idle, and all that it reported and all that was typed is taken.
 
@@ -121,6 +108,7 @@ async def settle(app: ChatApp, pilot: Pilot[None], failures: int = 0) -> None:
         steps = "revisions" in vars(app) and app.revisions.steps and len(getattr(app, "errors", ())) == failures
         pausing = "scores" in vars(app) and app.scores.pausing
         waits = app.performer.busy or app.performer.waiting or app._asked or steps or pausing
+        waits = waits or app._resize_event is not None  # Textual lets some milliseconds pass before it acts on one
         quiet = 0 if waits or not app.furnished else quiet + 1
         assert time.monotonic() < end, f"the app is still busy: {app._asked} {steps} {pausing}"
 
