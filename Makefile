@@ -1,6 +1,7 @@
 # make demo: install, train on real text for a minute, sample the model, score a sentence with it
 # make test: install, then every check there is
 # make test-tui: the terminal app in more sizes, with longer texts and walks
+# make snapshots: take the screens anew with which the tests compare them
 # make help: write down what --help shows, after a change of a command or an option
 # make starter BOOKS=FOLDER: train the model that comes with the program
 # make pictures: draw the pictures in the README anew
@@ -11,7 +12,7 @@ READY  := $(VENV)/.ready
 HOSTS  := $(VENV)/.hosts
 PROSE  := corpora/stories-en.txt corpora/dialogue-en.txt corpora/howto-en.txt
 
-.PHONY: demo test test-tui check unit help starter pictures clean
+.PHONY: demo test test-tui check unit snapshots help starter pictures clean
 
 demo: $(READY)
 	$(BIN)/rnncli train $(PROSE) --minutes 1 --name demo --overwrite
@@ -36,6 +37,9 @@ unit: $(HOSTS)
 # Not among the others: pyproject.toml leaves their folder out where it is not asked for.
 test-tui: $(READY)
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist load tests/tui_more
+
+snapshots: $(READY)
+	RNNCLI_SNAPSHOTS=write $(BIN)/python -m pytest -q tests/tui/test_snapshots.py
 
 help: $(READY)
 	$(BIN)/python -m rnncli.cli.write_help

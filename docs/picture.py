@@ -39,6 +39,7 @@ SENTENCES = (
     "Knead the dough until it is smooth, then let it rest.",
 )
 COLUMNS = 104
+PAD = "The house stood at the end of the road, and nobody had lived in it for years. At night"
 CHAT = "The old woman looked at the sea, and said nothing."
 
 
@@ -62,6 +63,35 @@ async def chat() -> str:
         await pilot.press("up", *["left"] * 6)
         await idle(app, pilot)
         return app.export_screenshot(title="rnncli chat")
+
+
+async def pad() -> str:
+    """A pad on which the model has gone on in the middle of a text, and offers how the last line might."""
+    app = ChatApp(SampleConfig(seed=4, temperature=0.7, max_tokens=24), Start(model="starter", keep=False))
+    async with app.run_test(size=(116, 22)) as pilot:
+        await idle(app, pilot)
+        await pilot.press("f3")
+        await idle(app, pilot)
+        area = app.pad.area
+        area.insert(PAD)
+        await idle(app, pilot)
+        await pilot.press("ctrl+g")
+        await idle(app, pilot)
+        area.insert("\n\nIn the morning the")
+        await idle(app, pilot)
+        await pilot.press("f7")
+        await idle(app, pilot)
+        return app.export_screenshot(title="rnncli chat: the pad")
+
+
+async def scores() -> str:
+    """The scores of a few sentences."""
+    app = ChatApp(SampleConfig(seed=1), Start(model="starter", keep=False))
+    async with app.run_test(size=(116, 24)) as pilot:
+        await idle(app, pilot)
+        app.show_scores("\n".join(SENTENCES) + "\n")
+        await idle(app, pilot)
+        return app.export_screenshot(title="rnncli chat: the scores")
 
 
 async def training() -> str:
@@ -90,7 +120,8 @@ async def idle(app: ChatApp, pilot: Pilot[None]) -> None:
 
 def main() -> None:
     Path(__file__).with_name("train.svg").write_text(plain_font(asyncio.run(training())), encoding="utf-8")
-    Path(__file__).with_name("chat.svg").write_text(plain_font(asyncio.run(chat())), encoding="utf-8")
+    for name, screen in (("chat", chat), ("pad", pad), ("scores", scores)):
+        Path(__file__).with_name(f"{name}.svg").write_text(plain_font(asyncio.run(screen())), encoding="utf-8")
     environment = {**os.environ, "FORCE_COLOR": "1"}
     score = [sys.executable, "-m", "rnncli", "score", "-m", "starter", "--format", "table"]
     text = "\n".join(SENTENCES) + "\n"

@@ -228,6 +228,10 @@ class StoryScreen(Screen[None]):
         self.side.open_tab(name)
         self.call_after_refresh(self.follow_up)
 
+    def on_resize(self) -> None:
+        """The panel may show now, and has not been kept up to date where it did not."""
+        self.call_after_refresh(self.follow_up)
+
     def on_inside_panel_chosen(self, event: InsidePanel.Chosen) -> None:
         self.tint_by(event.unit)
 
