@@ -63,11 +63,10 @@ cursor; another token chosen there with **Enter** takes its place. **Ctrl-F** ta
         self.ghosts = True
         self.writing: int | None = None
         """The hand for which the model is writing."""
-        self._ready = False
+        self._ready, self._more = False, ""
         self._early: list[object] = []
         """What was reported before the screen was first shown."""
         self._pause: Timer | None = None
-        self._more = ""
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="body"):
