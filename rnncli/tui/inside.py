@@ -15,6 +15,8 @@ from textual.widgets.option_list import Option
 from rnncli.tui.next_panel import bar
 
 BAR = 12
+FOLLOW = "Units that follow something in this text:"
+NONE_YET = "Too little text yet to say which units follow something in it."
 
 
 class Unit(NamedTuple):
@@ -81,7 +83,7 @@ class InsidePanel(Vertical):
             yield Label("unit")
             yield Input("", id="unit", type="integer", compact=True, placeholder="1 to ?")
         yield Static("", id="gates")
-        yield Static("Units that follow something in this text:", id="offered")
+        yield Static(FOLLOW, id="offered")
         yield OptionList(id="offers")
         yield Button("tint by surprisal again", id="no-unit", compact=True)
 
@@ -93,6 +95,7 @@ class InsidePanel(Vertical):
     def show_offers(self, offers: Sequence[Offer]) -> None:
         """List the units that are worth a look."""
         self.offers = offers
+        self.query_one("#offered", Static).update(FOLLOW if offers else NONE_YET)
         widget = self.query_one("#offers", OptionList)
         widget.clear_options()
         widget.add_options(

@@ -79,8 +79,11 @@ class PadArea(Editor):
         return self.offset_of(self.cursor_location)
 
     def offset_of(self, location: Location) -> int:
-        """The number of a character, from its line and column."""
-        return self._line_starts()[location[0]] + location[1]
+        """The number of a character, from its line and column; a line that is not there begins after the last one."""
+        starts = self._line_starts()
+        if location[0] >= len(starts):
+            return len(self.revisions.text)
+        return starts[location[0]] + location[1]
 
     def location_of(self, offset: int) -> Location:
         """The line and column of a character."""

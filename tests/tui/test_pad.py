@@ -99,6 +99,16 @@ async def undo_and_redo(app: ChatApp, pilot: Pilot[None]) -> None:
     assert stands(app) == known[-3]
 
 
+async def the_last_line_is_deleted(app: ChatApp, pilot: Pilot[None]) -> None:
+    await type_text(app, pilot, "the\nold")
+    await pilot.press("ctrl+shift+k")  # what it asks to be deleted ends on a line that is not there
+    await follow(app, pilot)
+    assert app.revisions.text == app.pad.area.text == "the\n"
+    await pilot.press("ctrl+z")
+    await follow(app, pilot)
+    assert app.revisions.text == app.pad.area.text == "the\nold"
+
+
 async def edits_before_the_story_followed(app: ChatApp, pilot: Pilot[None]) -> None:
     await type_text(app, pilot, "the old")
     await write(app, pilot)
@@ -157,6 +167,7 @@ def test_the_model_goes_on_and_all_can_be_undone(tiny_model: Path) -> None:
         goes_on_at_the_cursor,
         the_same_with_the_same_seed,
         undo_and_redo,
+        the_last_line_is_deleted,
         edits_before_the_story_followed,
         an_edit_keeps_what_was_drawn_before_it,
         stops_at_a_stop_text,
