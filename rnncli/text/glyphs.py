@@ -11,6 +11,8 @@ _GLYPHS: dict[int, str] = {
     **{code: f"<U+{code:04X}>" for code in (*range(0x80, 0xA0), *_SEPARATORS, *_BIDI)},
     **dict.fromkeys(range(0xD800, 0xE000), "\ufffd"),
 }
+STEERING = frozenset(_GLYPHS)
+"""Code points that may not go to a terminal as they are."""
 _ONE_EACH = {
     **{code: glyph if len(glyph) == 1 else "\ufffd" for code, glyph in _GLYPHS.items()},
 }

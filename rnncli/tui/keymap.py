@@ -13,7 +13,7 @@ from typing import Any
 
 from rnncli.errors import ConfigError
 
-HEAD = """# The keys of rnncli chat. Take a line's # away and change its keys; several are separated by commas:
+HEAD = """# The keys of rnncli chat and train --tui. Take away a line's # and change its keys; several as here:
 # chat.again = "ctrl+r,f10"
 """
 
@@ -57,10 +57,10 @@ def bindings() -> dict[str, tuple[str, str]]:
     """Of each binding that has an id: its keys and what it does."""
     from textual.binding import Binding
 
-    from rnncli.tui import app, chat, next_panel, pad, pad_area, prompt, scores, settings, side, token_view
+    from rnncli.tui import app, chat, next_panel, pad, pad_area, prompt, scores, settings, side, token_view, training
 
     found: dict[str, tuple[str, str]] = {}
-    for module in (app, chat, prompt, token_view, side, next_panel, settings, pad, pad_area, scores):
+    for module in (app, chat, prompt, token_view, side, next_panel, settings, pad, pad_area, scores, training):
         for kind in [one for one in vars(module).values() if isinstance(one, type)]:
             for owner in kind.__mro__:
                 if not owner.__module__.startswith("rnncli."):

@@ -7,13 +7,12 @@ from typing import ClassVar
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.strip import Strip
 
-from rnncli.tui.editor import Editor
+from rnncli.tui.editor import HoldingEditor
 from rnncli.tui.token_view import TokenView
 
 
-class Prompt(Editor):
+class Prompt(HoldingEditor):
     """Where you type. Enter sends, Ctrl-J begins a new line."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -29,17 +28,12 @@ class Prompt(Editor):
             self.text = text
 
     def action_send(self) -> None:
-        text = self.text
+        text = self.meant
         self.clear()
         self.post_message(self.Sent(text))
 
     def action_new_line(self) -> None:
         self.insert("\n")
-
-    def render_line(self, y: int) -> Strip:
-        if self.content_size.width < 1:  # no placeholder can be wrapped to that
-            return Strip.blank(self.size.width)
-        return super().render_line(y)
 
     def on_key(self, event: events.Key) -> None:
         if event.key == "up" and not self.text:

@@ -14,7 +14,7 @@ from textual.strip import Strip
 from textual.widgets.text_area import Edit, EditResult, Location
 
 from rnncli.tui import tint
-from rnncli.tui.editor import Editor
+from rnncli.tui.editor import HoldingEditor
 from rnncli.tui.figures import LineLook, Run, shift
 from rnncli.tui.stand_ins import held, meant, shown
 
@@ -24,7 +24,7 @@ GUESSES = 64
 """Edited lines whose tint is made up of what they had before."""
 
 
-class ScoreEditor(Editor):
+class ScoreEditor(HoldingEditor):
     """Holds a text, tinted by ``known``: what is known of its lines, by their text."""
 
     DEFAULT_CSS = """
@@ -67,32 +67,21 @@ class ScoreEditor(Editor):
         lines = [meant(line) for line in self.document.lines]
         return lines[:-1] if lines and not lines[-1] else lines
 
-    @property
-    def meant(self) -> str:
-        """The whole text."""
-        return "\n".join(map(meant, self.document.lines))
-
     def line(self, row: int) -> str:
         """One of them."""
         return meant(self.document.get_line(row))
 
     def load_text(self, text: str) -> None:
         self._guesses.clear()
-        super().load_text(held(text))
+        super().load_text(text)
 
     def edit(self, edit: Edit) -> EditResult:
-        edit.text = held(edit.text)
         row = edit.top[0]
-        before = self.line(row) if edit.bottom[0] == row and "\n" not in edit.text else None
+        before = self.line(row) if edit.bottom[0] == row and "\n" not in held(edit.text) else None
         result = super().edit(edit)
         if before is not None:
             self._guess(before, self.line(row))
         return result
-
-    @property
-    def selected_text(self) -> str:
-        """As it may be copied: a byte that is no character cannot be."""
-        return meant(super().selected_text).encode("utf-8", "replace").decode()
 
     def _guess(self, old: str, new: str) -> None:
         """Until a line is scored anew, its tint is that of what it kept."""
@@ -126,11 +115,6 @@ class ScoreEditor(Editor):
         ends = (0, top), (self.size.width, top + self.size.height)
         self._part = tuple(wrapped.offset_to_location(Offset(*end)) for end in ends)  # type: ignore[assignment]
         return super().render_lines(crop)
-
-    def render_line(self, y: int) -> Strip:
-        if self.content_size.width < 1:  # no placeholder can be wrapped to that
-            return Strip.blank(self.size.width)
-        return super().render_line(y)
 
     def get_line(self, line_index: int) -> Text:
         line = self._drawn.get(line_index)

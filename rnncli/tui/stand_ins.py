@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from rnncli.text.glyphs import visible
+from rnncli.text.glyphs import STEERING, visible
 
 PLANE = 0xF0000
 _LINE_ENDS = re.compile("\r\n?")
@@ -17,12 +17,7 @@ _SEPARATORS = ("\u2028", "\u2029")
 """Line ends to Python's splitlines, and to nobody else here."""
 
 
-def _steers(char: str) -> bool:
-    """Whether a character may not go to the terminal as it is."""
-    return char in _SEPARATORS or visible(char) != char
-
-
-_HIDDEN = [code for code in range(0x10000) if _steers(chr(code))]
+_HIDDEN = sorted({*STEERING, *map(ord, _SEPARATORS)})
 _IN = {code: PLANE + code for code in _HIDDEN}
 _OUT = {PLANE + code: code for code in _HIDDEN}
 

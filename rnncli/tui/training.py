@@ -13,7 +13,9 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from rnncli import library
+from rnncli.errors import RnncliError
 from rnncli.text.glyphs import one_line
+from rnncli.tui import keymap
 from rnncli.tui.checkpoints import Checkpoints
 from rnncli.tui.footer import Footer
 from rnncli.tui.history import figure_of
@@ -77,16 +79,16 @@ class TrainingApp(App[None]):
     CSS_PATH = "training.tcss"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q,ctrl+q,ctrl+c", "stop", "stop and save", priority=True, key_display="q"),
-        Binding("q,ctrl+q,ctrl+c", "leave", "leave", priority=True, key_display="q"),
-        Binding("s", "alone('sample')", "sample"),
-        Binding("p", "alone('plan')", "plan"),
-        Binding("l", "alone('log')", "log"),
-        Binding("x", "axis", "axis"),
-        Binding("left", "sample(-1)", "earlier sample", show=False),
-        Binding("right", "sample(1)", "later sample", show=False),
-        Binding("escape", "alone('')", "all", show=False),
-        Binding("f1", "help", "help"),
+        Binding("q,ctrl+q,ctrl+c", "stop", "stop and save", priority=True, key_display="q", id="train.stop"),
+        Binding("q,ctrl+q,ctrl+c", "leave", "leave", priority=True, key_display="q", id="train.leave"),
+        Binding("s", "alone('sample')", "sample", id="train.sample"),
+        Binding("p", "alone('plan')", "plan", id="train.plan"),
+        Binding("l", "alone('log')", "log", id="train.log"),
+        Binding("x", "axis", "axis", id="train.axis"),
+        Binding("left", "sample(-1)", "earlier sample", show=False, id="train.earlier"),
+        Binding("right", "sample(1)", "later sample", show=False, id="train.later"),
+        Binding("escape", "alone('')", "all", show=False, id="train.all"),
+        Binding("f1", "help", "help", id="train.help"),
     ]
 
     def __init__(self, trainer: TrainerProcess, checkpoints: Checkpoints | None = None) -> None:
@@ -103,6 +105,10 @@ class TrainingApp(App[None]):
         self._drawn = self._asked = self._told = 0
 
     async def on_mount(self) -> None:
+        try:
+            self.set_keymap(keymap.read())
+        except RnncliError as error:
+            self.notify(one_line(error.message), severity="error", markup=False)
         await self.push_screen(TrainingScreen(self.trainer))
         self.set_interval(1 / HERTZ, self._look)
 

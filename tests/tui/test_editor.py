@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 
 from rnncli.tui.app import ChatApp
 from rnncli.tui.editor import Editor
-from tests.tui.conftest import run_app, settle
+from tests.tui.conftest import run_app, screen_text, settle
 
 
 class Edited(App[None]):
@@ -45,5 +45,24 @@ def test_a_burst_is_one_line_sent_and_another_begun(tiny_model: Path) -> None:
         await settle(app, pilot)
         assert "".join(token.text for token in app.chat.tokens if token.typed) == "abc\n"
         assert app.chat.query_one(Editor).text == "e"
+
+    run_app(tiny_model, walk)
+
+
+def test_what_would_steer_a_terminal_shows_and_is_sent_as_it_is(tiny_model: Path) -> None:
+    async def walk(app: ChatApp, pilot: Pilot[None]) -> None:
+        prompt = app.chat.query_one(Editor)
+        app.post_message(events.Paste("a\x00b\x1b[31mc\u202e"))
+        await settle(app, pilot)
+        shown = screen_text(app)
+        assert "a␀b␛[31mc" in shown
+        assert not set(shown) & set("\x00\x1b\u202e")
+        await pilot.press("enter")
+        await settle(app, pilot)
+        assert app.talk.text.startswith("a\x00b\x1b[31mc\u202e\n")
+        await pilot.press("ctrl+l")  # it comes back to be edited
+        await settle(app, pilot)
+        assert not set(screen_text(app)) & set("\x00\x1b\u202e")
+        assert len(prompt.text) == len("a\x00b\x1b[31mc\u202e")
 
     run_app(tiny_model, walk)

@@ -20,6 +20,7 @@ from rnncli.tui.scores import ScoresScreen
 from rnncli.tui.settings import SettingInput
 from rnncli.tui.side import SidePanel
 from rnncli.tui.token_view import TokenView
+from rnncli.tui.training import TrainingApp
 from tests.tui.conftest import run_app, settle
 
 
@@ -32,7 +33,18 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_every_key_of_ours_can_be_set() -> None:
     there = keymap.bindings()
-    kinds = (ChatApp, ChatScreen, PadScreen, ScoresScreen, Prompt, PadArea, TokenView, SidePanel, SettingInput)
+    kinds = (
+        ChatApp,
+        ChatScreen,
+        PadScreen,
+        ScoresScreen,
+        Prompt,
+        PadArea,
+        TokenView,
+        SidePanel,
+        SettingInput,
+        TrainingApp,
+    )
     for kind in kinds:
         for one in kind.__dict__["BINDINGS"]:
             assert isinstance(one, Binding)

@@ -117,8 +117,9 @@ def test_one_panel_alone_and_all_again(tmp_path: Path, monkeypatch: pytest.Monke
         await shows(app, pilot, "Ended", "First line")
         for key, words, back in (("p", "nothing is unknown", "p"), ("l", "0:07 ◆ step 40", "escape")):
             await pilot.press(key)
-            text = await shows(app, pilot, words)
-            assert "◆ best" not in text
+            await shows(app, pilot, words)
+            await wait_for(pilot, lambda: "◆ best" not in screen_text(app))
+            assert words in screen_text(app)
             await pilot.press(back)
             await shows(app, pilot, "◆ best")
         await pilot.press("x")

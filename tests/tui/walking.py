@@ -623,7 +623,9 @@ class Walker:
         """Nothing on it steers a terminal."""
         for strip in self.app.screen._compositor.render_strips():
             for text in (segment.text for segment in strip):
-                assert text.isprintable() or (visible(text) == text and not set(text) & set("\n\t\r\u2028\u2029")), text
+                assert text.isprintable() or (visible(text) == text and not set(text) & set("\n\t\r\u2028\u2029")), (
+                    repr(text)
+                )
 
     def check(self) -> None:
         """What holds when the model is idle."""
