@@ -13,6 +13,7 @@ from textual.widgets import Button, Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from rnncli.tui.next_panel import bar
+from rnncli.tui.options import Options
 
 BAR = 12
 FOLLOW = "Units that follow something in this text:"
@@ -84,7 +85,7 @@ class InsidePanel(Vertical):
             yield Input("", id="unit", type="integer", compact=True, placeholder="1 to ?")
         yield Static("", id="gates")
         yield Static(FOLLOW, id="offered")
-        yield OptionList(id="offers")
+        yield Options(id="offers")
         yield Button("tint by surprisal again", id="no-unit", compact=True)
 
     def set_sizes(self, layers: int, units: int) -> None:

@@ -14,6 +14,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from rnncli.text.glyphs import visible
+from rnncli.tui.options import Options
 
 if TYPE_CHECKING:
     from rnncli.inference.story import Story
@@ -93,7 +94,7 @@ class NextPanel(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Static("", id="outlook")
-        yield OptionList(id="candidates")
+        yield Options(id="candidates")
 
     def show(self, outlook: Outlook | None) -> None:
         """Show a place's distribution, or that there is none to show."""

@@ -14,6 +14,7 @@ from textual.widgets import Input, Label, OptionList
 from textual.widgets.option_list import Option
 
 from rnncli import library
+from rnncli.tui.options import Options
 
 
 class ModelPicker(ModalScreen[str | None]):
@@ -26,7 +27,7 @@ class ModelPicker(ModalScreen[str | None]):
         self.names = names
 
     def compose(self) -> ComposeResult:
-        yield OptionList(*(Option(Content(label), id=name) for name, label in self.names))
+        yield Options(*(Option(Content(label), id=name) for name, label in self.names))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option.id)

@@ -17,12 +17,13 @@ from textual.widgets.option_list import Option
 from rnncli.records import Tally
 from rnncli.tui.figures import LineLook, Place, Whole, clipped, described, table, tokens_at
 from rnncli.tui.next_panel import named
+from rnncli.tui.options import Options
 
 NUMBERED = 9
 """Words that a number key goes to."""
 
 
-class WordList(OptionList):
+class WordList(Options):
     """The words, the least expected first."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
