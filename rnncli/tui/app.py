@@ -60,7 +60,7 @@ class ChatApp(Desk):
         self.call_after_refresh(self._furnish)
 
     async def _furnish(self) -> None:
-        await self.chat.side.fill(self.config)
+        await self.chat.side.fill(lambda: self.config)
         self.furnished = True
         self._check_keys()
         self.open_model(self.start.model, self._begin)

@@ -111,7 +111,7 @@ The panel shows what the model expected there; choose another token with **Enter
                 prompt.focus()
             case Looked(place, outlook):
                 if place == self.view.cursor:
-                    self.side.next.show(outlook)
+                    self.side.tell("next", "outlook", lambda panel: panel.show(outlook))
             case _:
                 super().take(report)
 
@@ -133,7 +133,7 @@ The panel shows what the model expected there; choose another token with **Enter
         prompt = self.query_one(Prompt)
         prompt.placeholder = "type a line; Enter sends it" if report.play is None else "speak; Enter sends it"
         prompt.placeholder = one_line(report.silent) or prompt.placeholder
-        self.side.settings.show_speakers(report.speakers)
+        self.side.tell("settings", "speakers", lambda panel: panel.show_speakers(report.speakers))
         self._status()
 
     @property
@@ -218,7 +218,7 @@ The panel shows what the model expected there; choose another token with **Enter
 
     def on_token_view_asked(self, event: TokenView.Asked) -> None:
         self.action_tab("next")
-        self.side.next.query_one("#candidates").focus()
+        self.side.tell("next", "focus", lambda panel: panel.query_one("#candidates").focus())
 
     def on_next_panel_chosen(self, event: NextPanel.Chosen) -> None:
         place = self.view.cursor

@@ -79,7 +79,7 @@ cursor; another token chosen there with **Enter** takes its place. **Ctrl-F** ta
 
     async def on_mount(self) -> None:
         self.area.focus()
-        await self.side.fill(self.app.config)
+        await self.side.fill(lambda: self.app.config)
         self._ready = True
         for report in self._early:
             self.take(report)
@@ -127,7 +127,7 @@ cursor; another token chosen there with **Enter** takes its place. **Ctrl-F** ta
                     self._edited()
             case Looked(place, outlook):
                 if place == self.area.cursor:
-                    self.side.next.show(outlook)
+                    self.side.tell("next", "outlook", lambda panel: panel.show(outlook))
             case _:
                 super().take(report)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import ClassVar
+
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import TabbedContent, TabPane, Tree
 
 from rnncli.config import SampleConfig
@@ -31,14 +35,14 @@ class BranchPanel(Vertical):
             self.node = node
 
     def compose(self) -> ComposeResult:
-        tree: Tree[int] = Tree("all that was written", id="branches")
+        tree: Tree[int] = Tree("all that was written", id="tree")
         tree.guide_depth = 2
         tree.show_root = False
         yield tree
 
     def show(self, root: Branch | None) -> None:
         """Show a tree anew."""
-        tree = self.query_one("#branches", Tree)
+        tree = self.query_one("#tree", Tree)
         tree.clear()
         if root is None:
             return
@@ -65,21 +69,46 @@ class BranchPanel(Vertical):
 
 
 class Panels(Vertical):
-    """All of them."""
+    """All of them. A panel is made when its tab is first opened: together they are most of the app's widgets."""
 
     DEFAULT_CSS = "Panels TabPane { padding: 0; }"
+    TITLES: ClassVar[dict[str, str]] = {
+        "next": "Next",
+        "inside": "Inside",
+        "branches": "Branches",
+        "settings": "Settings",
+    }
 
-    def __init__(self, config: SampleConfig, first: str) -> None:
+    def __init__(self, first: str, config: Callable[[], SampleConfig], made: Callable[[str, Widget], None]) -> None:
+        """``made`` is called with the name of each panel and the panel, when it is there."""
         super().__init__()
-        self.config, self.first = config, first
+        self.first, self.config, self.made = first, config, made
+        self._there = {first}
 
     def compose(self) -> ComposeResult:
         with TabbedContent(id="tabs", initial=f"tab-{self.first}"):
-            with TabPane("Next", id="tab-next"):
-                yield NextPanel(id="next")
-            with TabPane("Inside", id="tab-inside"):
-                yield InsidePanel(id="inside")
-            with TabPane("Branches", id="tab-branches"):
-                yield BranchPanel(id="branch-panel")
-            with TabPane("Settings", id="tab-settings"):
-                yield SettingsPanel(self.config, id="settings")
+            for name, title in self.TITLES.items():
+                with TabPane(title, id=f"tab-{name}"):
+                    if name == self.first:
+                        yield self._panel(name)
+
+    def on_mount(self) -> None:
+        self.made(self.first, self.query_one(f"#{self.first}"))
+
+    async def on_tabbed_content_tab_activated(self, event: TabbedContent.TabActivated) -> None:
+        name = (event.pane.id or "").removeprefix("tab-")
+        if name not in self._there:
+            self._there.add(name)
+            panel = self._panel(name)
+            await event.pane.mount(panel)
+            self.made(name, panel)
+
+    def _panel(self, name: str) -> Widget:
+        match name:
+            case "inside":
+                return InsidePanel(id=name)
+            case "branches":
+                return BranchPanel(id=name)
+            case "settings":
+                return SettingsPanel(self.config(), id=name)
+        return NextPanel(id=name)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 if TYPE_CHECKING:
+    from textual.widget import Widget
     from textual.widgets import TabbedContent
 
     from rnncli.config import SampleConfig
-    from rnncli.tui.inside import InsidePanel
-    from rnncli.tui.next_panel import NextPanel
-    from rnncli.tui.panels import BranchPanel
-    from rnncli.tui.settings import SettingsPanel
 
 
 class SidePanel(Vertical):
@@ -31,31 +29,29 @@ class SidePanel(Vertical):
         super().__init__(id=id)
         self.filled = False
         self._first = "next"
+        self._panels: dict[str, Widget] = {}
+        self._told: dict[tuple[str, str], Callable[[Any], object]] = {}
 
-    async def fill(self, config: SampleConfig) -> None:
+    async def fill(self, config: Callable[[], SampleConfig]) -> None:
         """Put the panels in."""
         from rnncli.tui.panels import Panels
 
-        await self.mount(Panels(config, self._first))
+        await self.mount(Panels(self._first, config, self._made))
         self.filled = True
         self.open_tab(self._first)  # another one may have been asked for while they were put in
-        self.settings.show(config)
 
-    @property
-    def next(self) -> NextPanel:
-        return self.query_one("#next")  # type: ignore[return-value]
+    def tell(self, name: str, what: str, how: Callable[[Any], object]) -> None:
+        """Have a panel show something; one that has never been opened is told the last of each kind when it is."""
+        panel = self._panels.get(name)
+        if panel is None:
+            self._told[name, what] = how
+        else:
+            how(panel)
 
-    @property
-    def inside(self) -> InsidePanel:
-        return self.query_one("#inside")  # type: ignore[return-value]
-
-    @property
-    def branches(self) -> BranchPanel:
-        return self.query_one("#branch-panel")  # type: ignore[return-value]
-
-    @property
-    def settings(self) -> SettingsPanel:
-        return self.query_one("#settings")  # type: ignore[return-value]
+    def _made(self, name: str, panel: Widget) -> None:
+        self._panels[name] = panel
+        for key in [key for key in self._told if key[0] == name]:
+            self._told.pop(key)(panel)
 
     @property
     def _tabs(self) -> TabbedContent:

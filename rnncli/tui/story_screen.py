@@ -87,14 +87,14 @@ class StoryScreen(Screen[None]):
         match report:
             case Shape(root, story):
                 self.shape_of = story
-                self.side.branches.show(root)
+                self.side.tell("branches", "tree", lambda panel: panel.show(root))
             case Offered(offers):
-                self.side.inside.show_offers(offers)
+                self.side.tell("inside", "offers", lambda panel: panel.show_offers(offers))
             case UnitValues(values, reach):
                 self.units, self.reach = list(values), reach
                 self.retint()
             case UnitShown(look):
-                self.side.inside.show_unit(look)
+                self.side.tell("inside", "look", lambda panel: panel.show_unit(look))
 
     def grow(self, reports: Sequence[Any]) -> None:
         """Show tokens that came since the last time."""
@@ -172,10 +172,10 @@ class StoryScreen(Screen[None]):
     def show_model(self, report: Loaded) -> None:
         """Tell the panels of another model."""
         self.forget_units()
-        self.side.inside.set_sizes(report.layers, report.units)
+        self.side.tell("inside", "sizes", lambda panel: panel.set_sizes(report.layers, report.units))
         # What is about a story that is gone cannot be chosen, and is not kept.
-        self.side.next.show(None)
-        self.side.branches.show(None)
+        self.side.tell("next", "outlook", lambda panel: panel.show(None))
+        self.side.tell("branches", "tree", lambda panel: panel.show(None))
         self.shape_of = None
 
     def forget_units(self) -> None:
@@ -243,5 +243,4 @@ class StoryScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         """The settings are those of all screens; another one may have changed them."""
-        if self.side.filled:
-            self.side.settings.show(self.app.config)
+        self.side.tell("settings", "config", lambda panel: panel.show(self.app.config))

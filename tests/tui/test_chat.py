@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,10 @@ from rnncli.inference.story import Story
 from rnncli.tui.app import ChatApp
 from rnncli.tui.desk import Start
 from rnncli.tui.next_panel import NextPanel
+from rnncli.tui.panels import BranchPanel
 from rnncli.tui.prompt import Prompt
 from rnncli.tui.reports import Moved, To
+from rnncli.tui.settings import SettingsPanel
 from rnncli.tui.side import SidePanel
 from rnncli.tui.token_view import TokenView
 from tests.tui.conftest import Walk, run_app, screen_text, settle
@@ -108,7 +111,7 @@ def test_a_panel_asked_for_before_the_panels_are_there_is_shown_then(
 ) -> None:
     fill = SidePanel.fill
 
-    async def later(side: SidePanel, config: SampleConfig) -> None:
+    async def later(side: SidePanel, config: Callable[[], SampleConfig]) -> None:
         assert not side.filled
         side.screen.action_tab("branches")  # type: ignore[attr-defined]
         side.action_turn(1)
@@ -117,7 +120,8 @@ def test_a_panel_asked_for_before_the_panels_are_there_is_shown_then(
 
     async def walk(app: ChatApp, pilot: Pilot[None]) -> None:
         assert app.chat.side.tab == "settings"
-        assert app.chat.side.settings.region.area > 0
+        assert app.chat.query_one(SettingsPanel).region.area > 0
+        assert not app.chat.query(BranchPanel)
 
     monkeypatch.setattr(SidePanel, "fill", later)
     run_app(tiny_model, walk)
@@ -183,7 +187,7 @@ def test_a_click_points_at_the_token_under_it_and_a_second_one_asks(tiny_model: 
 def test_settings_hold_from_the_next_token_and_wrong_ones_are_named(tiny_model: Path) -> None:
     async def walk(app: ChatApp, pilot: Pilot[None]) -> None:
         await pilot.press("f5")
-        await pilot.pause()
+        await settle(app, pilot)
         field = app.chat.query_one("#setting-temperature", Input)
         field.value = "0"
         await pilot.pause()

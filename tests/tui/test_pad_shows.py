@@ -172,11 +172,14 @@ async def the_other_panels(app: ChatApp, pilot: Pilot[None]) -> None:
     assert len(app.pad.units) == len(app.draft.nodes)
     assert "hidden" in screen_text(app)
     await pilot.press("f5", "ctrl+t")
+    await settle(app, pilot)
     app.pad.query_one("#setting-temperature", Input).value = "0.25"
     await pilot.pause()
     await pilot.press("f2")
     await pilot.pause(0.1)
     assert app.screen is app.chat
+    await pilot.press("f5")
+    await settle(app, pilot)
     assert app.chat.query_one("#setting-temperature", Input).value == "0.25"
     assert app.config.temperature == pytest.approx(0.25)
 

@@ -33,6 +33,7 @@ def errors(app: ChatApp) -> list[str]:
 def test_without_a_seed_there_is_one(tmp_path: Path) -> None:
     async def walk(app: ChatApp, pilot: Pilot[None]) -> None:
         await pilot.press("f5")
+        await settle(app, pilot)
         app.chat.query_one("#setting-seed", Input).value = ""
         await pilot.press("escape", "a", "enter")
         await settle(app, pilot)

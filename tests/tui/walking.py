@@ -263,7 +263,7 @@ class Walker:
         await self.at("chat")
         await self.press("f9")
         await self.settle()
-        tree = self.app.chat.query_one("#branches", BranchTree)
+        tree = self.app.chat.query_one("#tree", BranchTree)
         tree.focus()
         await self.press(*["down"] * self.random.randint(1, 4), "enter")
         await self.settle()
@@ -389,11 +389,19 @@ class Walker:
         await self.pilot.pause()
         assert not str(self.app.screen.query_one("#wrong", Static).content)
 
+    async def to_settings(self) -> None:
+        """The panel of settings, also while the model writes."""
+        await self.press("f5")
+        await self.pilot.pause()
+        end = time.monotonic() + WAITS_S
+        while not self.app.screen.query("#wrong"):  # its last widget
+            await asyncio.sleep(0.001)
+            assert time.monotonic() < end, "no settings"
+
     async def _set(self, values: Mapping[str, Sequence[str]]) -> str:
         if self.app._ours(self.app.screen) not in (vars(self.app).get("chat"), vars(self.app).get("pad")):
             await self.at("chat")
-        await self.press("f5")
-        await self.pilot.pause()
+        await self.to_settings()
         field = self.random.choice(list(values))
         await self._type_setting(field, self.random.choice(values[field]))
         await self.pilot.pause()
@@ -409,16 +417,14 @@ class Walker:
 
     async def preset(self) -> None:
         await self.at(self.one_of("chat", "pad"))
-        await self.press("f5")
-        await self.pilot.pause()
+        await self.to_settings()
         self.app.screen.query_one("#preset", Select).focus()
         await self.press("enter", *["down"] * self.random.randint(0, 3), "enter")
         await self.pilot.pause()
 
     async def step_setting(self) -> None:
         await self.at("chat")
-        await self.press("f5")
-        await self.pilot.pause()
+        await self.to_settings()
         self.app.screen.query_one(f"#setting-{self.random.choice(FIELDS).name}").focus()
         await self.press(*self.random.choices(["up", "down"], k=3))
         await self.pilot.pause()
@@ -562,7 +568,7 @@ class Walker:
         """Another token, or another branch, from the panel."""
         await self.to_text("pad")
         await self.press(*["left"] * self.random.randint(0, 3))
-        name, widget = self.random.choice([("f7", "#candidates"), ("f9", "#branches")])
+        name, widget = self.random.choice([("f7", "#candidates"), ("f9", "#tree")])
         await self.press(name)
         await self.settle()
         self.app.screen.query_one(widget).focus()
