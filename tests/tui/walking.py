@@ -541,7 +541,8 @@ class Walker:
         await self.to_text("pad")
         await self.settle()
         before = self.app.revisions.text
-        undone = self.app.revisions.last is not None
+        # Where the model wrote nothing there is nothing to take back, and what was taken back before comes again.
+        undone = any(change.old or change.new for change in self.app.revisions._undo)
         await self.press("ctrl+z", "ctrl+y")
         await self.settle()
         if undone and not self.app.pad.writing:
