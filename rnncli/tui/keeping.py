@@ -77,7 +77,8 @@ def latest(model: Model, kind: str = "chat") -> Path:
         except StoryError:
             continue
         return path
-    raise StoryError(f"there is no {kind} with {model.name} to go on with", hint=f"They are kept in {folder(kind)}.")
+    hint = f"They are kept in {folder(kind)}, and gone on with by the weights that wrote them alone."
+    raise StoryError(f"there is no {kind} with {model.name} as it is now", hint=hint)
 
 
 def export(path: Path, model: Model, story: Story, node: int) -> None:
