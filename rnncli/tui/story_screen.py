@@ -14,7 +14,7 @@ from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Static
+from textual.widgets import Static, TextArea
 
 from rnncli.config import with_seed
 from rnncli.tui import tint
@@ -220,17 +220,28 @@ class StoryScreen(Screen[None]):
     def action_side(self) -> None:
         self.toggle_class("-side")
         self.toggle_class("-no-side")
-        self.call_after_refresh(self.follow_up)
+        self.call_after_refresh(self._rearranged)
 
     def action_tab(self, name: str) -> None:
         self.remove_class("-no-side")
         self.add_class("-side")
         self.side.open_tab(name)
-        self.call_after_refresh(self.follow_up)
+        self.call_after_refresh(self._rearranged)
 
     def on_resize(self) -> None:
-        """The panel may show now, and has not been kept up to date where it did not."""
-        self.call_after_refresh(self.follow_up)
+        """The panel may show now, or no longer."""
+        self.call_after_refresh(self._rearranged)
+
+    def _rearranged(self) -> None:
+        """Bring the panel up to date, which it was not kept while it did not show, and have keys go to what shows.
+
+        In a narrow terminal the panel covers the text; Textual leaves the keys with what is covered.
+        """
+        shown = self.focus_chain
+        if shown and self.focused not in shown:
+            texts = [widget for widget in shown if isinstance(widget, TextArea)]
+            self.set_focus((texts or shown[1:] or shown)[0])
+        self.follow_up()
 
     def on_inside_panel_chosen(self, event: InsidePanel.Chosen) -> None:
         self.tint_by(event.unit)

@@ -293,6 +293,10 @@ def shows_the_text_or_the_panel(size: tuple[int, int]) -> Walk:
         await pilot.press("f9")
         await settle(app, pilot)
         assert side.size.width > 0
+        await pilot.press("x")  # goes to what shows
+        assert app.chat.query_one(Prompt).text == ("x" if size[0] >= 100 else "")
+        assert app.focused in app.screen.focus_chain
+        app.chat.query_one(Prompt).text = ""
         await pilot.press("escape")
         await pilot.pause()
         assert app.focused is app.chat.query_one(Prompt)
