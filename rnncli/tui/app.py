@@ -118,6 +118,10 @@ class ChatApp(Desk):
             else:
                 for report in group:
                     self._take(report)
+        if self.put_off and not (self.performer.busy or self.performer.waiting):
+            self.put_off = False
+            if "pad" in vars(self) and self.revisions.steps:
+                self.pad.follow()  # what the chat has done in between, the pad's story has not
 
     def _take(self, report: Any) -> None:
         match report:

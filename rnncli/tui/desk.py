@@ -51,6 +51,8 @@ class Desk(App[None]):
         self.loaded: Loaded | None = None
         """What was told of the model."""
         self._asked: dict[str, Callable[[Conversation], None]] = {}
+        self.put_off = False
+        """Whether something that was asked for may have been dropped for something else to be done."""
         self.start = start
         self._round = self.performer.round
         self.speakers: tuple[str, str] | None = None
@@ -123,6 +125,7 @@ class Desk(App[None]):
         """Stop what the model does, and have it do this; ``always``: even if it is stopped before its turn."""
         self.performer.stop()
         self._asked.clear()
+        self.put_off = True
         run = partial(self._run, self.performer.round, lambda: job(self.talk, lambda: self.config))
         self.performer.submit(run, always=always)
 
@@ -149,6 +152,7 @@ class Desk(App[None]):
         if not self.performer.busy:
             return False
         self.performer.stop()
+        self.put_off = True
         return True
 
     def save_text(self, path: Path, text: str) -> None:

@@ -115,7 +115,7 @@ cursor; another token chosen there with **Enter** takes its place. **Ctrl-F** ta
                     self.revisions.close()
                     self._ask("keep", lambda hand: self.manuscript.keep())
                     self._note(REASONS.get(reason, ""), f"{tokens / seconds:,.0f} tokens/s" if seconds > 0 else "")
-                    self._follow()
+                    self.follow()
             case Ghost(hand, place, tokens):
                 if hand == self.revisions.hand and self.ghosts and self._may_show(place):
                     self.area.show_ghost(tokens)
@@ -151,7 +151,7 @@ cursor; another token chosen there with **Enter** takes its place. **Ctrl-F** ta
         self.show_model(report)
         self.area.forget_marks()
         self.revisions.again()
-        self._follow()
+        self.follow()
 
     def _settled(self, report: Settled) -> None:
         self.revisions.taken(report.number)
@@ -179,9 +179,9 @@ cursor; another token chosen there with **Enter** takes its place. **Ctrl-F** ta
     def _wait(self) -> None:
         if self._pause is not None:
             self._pause.stop()
-        self._pause = self.set_timer(PAUSE_S, self._follow)
+        self._pause = self.set_timer(PAUSE_S, self.follow)
 
-    def _follow(self) -> None:
+    def follow(self) -> None:
         """Have the story follow, a ghost shown where one may be, and the panels brought up to date."""
         if self.writing is not None or not self.app.is_running:
             return

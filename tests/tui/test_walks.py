@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from textual.pilot import Pilot
@@ -41,6 +42,30 @@ def test_without_a_seed_there_is_one(tmp_path: Path) -> None:
         assert app.config.seed is not None
         assert len(app.chat.query_one(TokenView).text) > 2
         assert not reproduce(app.talk.story, app.talk.node)
+
+    with hurried(Cast(), tmp_path):
+        run_app(Path("toy"), walk)
+
+
+def test_the_pads_story_follows_also_where_something_else_was_done_first(tmp_path: Path) -> None:
+    async def walk(app: ChatApp, pilot: Pilot[None]) -> None:
+        await pilot.press("f3")
+        await settle(app, pilot)
+        gate, begun = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            begun.set()
+            assert gate.wait(20)
+
+        app.performer.submit(hold)
+        assert begun.wait(20)
+        await pilot.press("a")
+        await pilot.pause(0.05)
+        assert "settle" in app._asked
+        app.write(lambda talk, config: None)
+        gate.set()
+        await settle(app, pilot)
+        assert app.draft.data == b"a"
 
     with hurried(Cast(), tmp_path):
         run_app(Path("toy"), walk)
