@@ -488,7 +488,9 @@ class Walker:
             if screen.KIND == "chat":
                 assert same_tree(told.tree, manuscript.story.tree)
             else:
-                assert told.path_data(last) == manuscript.story.path_data(manuscript.node)
+                # An empty text is at no token's end: a file that is gone on with ends with what was there before.
+                now = manuscript.story.path_data(manuscript.node)
+                assert not now or told.path_data(last) == now
 
     async def click_anywhere(self) -> None:
         await self.at(self.one_of(*SCREENS))
