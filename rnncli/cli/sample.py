@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rnncli.cli.copies import Copies
 from rnncli.cli.fields import config_options
 from rnncli.cli.options import (
     DebugOption,
@@ -23,7 +24,6 @@ from rnncli.cli.options import (
 from rnncli.cli.terminal import flush, is_terminal, read_stdin, say, write, write_bytes
 from rnncli.config import SampleConfig, validate
 from rnncli.errors import ConfigError, CorpusError
-from rnncli.text.glyphs import one_line
 
 if TYPE_CHECKING:
     from rnncli.analysis.copying import Passage
@@ -68,17 +68,13 @@ def sample(
     copies = None if check_copy is None else Copies(check_copy)
     if json_:
         _write_json(loaded, texts, config, copies)
-    elif len(texts) == 1 and config.count == 1:
-        data = _stream(loaded, texts[0], config, echo=echo)
-        if copies is not None:
-            copies.report([data])
+        return
+    if len(texts) == 1 and config.count == 1:
+        written = [_stream(loaded, texts[0], config, echo=echo)]
     else:
-        samples: Iterable[Sample] = loaded.sampler.samples(texts, config)
-        if copies is not None:
-            samples = list(samples)
-        _write_all(loaded, samples, config, echo=echo)
-        if copies is not None:
-            copies.report([sample.data for sample in samples])
+        written = _write_all(loaded, texts, config, echo=echo)
+    if copies is not None:
+        copies.report(written)
 
 
 def _one_prompt(prompt: str | None, quiet: bool) -> str:
@@ -98,33 +94,6 @@ def _many_prompts(path: str, quiet: bool) -> Iterator[str]:
             raise CorpusError(f"cannot read {path}: {error.strerror or error}") from error
     for line in data.removesuffix(b"\n").split(b"\n") if data else ():
         yield line.removesuffix(b"\r").decode("utf-8", errors="surrogateescape")
-
-
-class Copies:
-    """What of samples stands in a corpus. It is looked for at once, so that a wrong name costs no samples."""
-
-    def __init__(self, corpus: str) -> None:
-        from rnncli.text.read import find_sources
-
-        self.corpus, self.sources = corpus, find_sources([corpus])
-
-    def of(self, texts: list[bytes]) -> list[Passage]:
-        """Of each text the longest passage."""
-        from rnncli.analysis.copying import longest_copies
-        from rnncli.text.read import ended, read_blocks
-
-        return longest_copies(texts, (block for one in self.sources for block in ended(read_blocks(one))))
-
-    def report(self, texts: list[bytes]) -> None:
-        """Tell of it beside the samples, which are on standard output."""
-        for number, (text, found) in enumerate(zip(texts, self.of(texts), strict=True), start=1):
-            which = f"sample {number}: " if len(texts) > 1 else ""
-            chars = len(text.decode("utf-8", errors="surrogateescape"))
-            if found.text:
-                told = f"the longest passage in {self.corpus} is {len(found.text):,} of {chars:,} characters:"
-                say(f'{which}{told} "{one_line(found.text)}"')
-            else:
-                say(f"{which}no passage of eight bytes stands in {self.corpus}")
 
 
 def _write_json(model: Model, prompts: list[str], config: SampleConfig, copies: Copies | None) -> None:
@@ -161,13 +130,16 @@ def _stream(model: Model, prompt: str, config: SampleConfig, *, echo: bool) -> b
     return data
 
 
-def _write_all(model: Model, samples: Iterable[Sample], config: SampleConfig, *, echo: bool) -> None:
-    """Many samples: one a line from a model of lines, else with an empty line between them."""
+def _write_all(model: Model, prompts: list[str], config: SampleConfig, *, echo: bool) -> list[bytes]:
+    """Many samples: one a line from a model of lines, else with an empty line between them. They are returned."""
+    written = []
     between = b"\n" if model.unit == "stream" and config.until != "line" else b""
-    for number, sample in enumerate(samples):
+    for number, sample in enumerate(model.sampler.samples(prompts, config)):
         head = sample.prompt.encode("utf-8", errors="surrogateescape") if echo else b""
         text = (head + sample.data).removesuffix(b"\n") + b"\n"
         if number:
             write_bytes(between)
         write_bytes(text)
         flush()
+        written.append(sample.data)
+    return written
