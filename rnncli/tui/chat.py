@@ -16,7 +16,7 @@ from textual.widgets import Static
 from rnncli.text.glyphs import one_line
 from rnncli.tui.footer import Footer
 from rnncli.tui.prompt import Prompt
-from rnncli.tui.reports import Copied, Ended, Grown, Loaded, Looked, Moved, TakenBack, Token, Told
+from rnncli.tui.reports import Copied, Ended, Grown, Loaded, Moved, TakenBack, Token, Told
 from rnncli.tui.side import SidePanel
 from rnncli.tui.story_screen import REASONS, StoryScreen
 from rnncli.tui.token_view import Shown, TokenView
@@ -109,9 +109,6 @@ The panel shows what the model expected there; choose another token with **Enter
                 prompt.text = text
                 prompt.move_cursor(prompt.document.end)
                 prompt.focus()
-            case Looked(place, outlook):
-                if place == self.view.cursor:
-                    self.side.tell("next", "outlook", lambda panel: panel.show(outlook))
             case _:
                 super().take(report)
 
@@ -140,8 +137,10 @@ The panel shows what the model expected there; choose another token with **Enter
     def pointed(self) -> int | None:
         return self.view.cursor
 
+    place = pointed
+
     def ask_about_next(self) -> None:
-        place = self.view.cursor
+        place = self.place
         node = None if place is None else self.tokens[place].node
         config, story = self.app.config, self.story
         self.app.ask("next", lambda talk: talk.look(place, node, config) if talk.tells(story) else None)

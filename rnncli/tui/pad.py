@@ -20,7 +20,7 @@ from rnncli.tui.draft import Draft
 from rnncli.tui.footer import Footer
 from rnncli.tui.pad_area import PadArea
 from rnncli.tui.pad_reports import Ghost, Mark, Picked, Settled, Stopped, Wrote
-from rnncli.tui.reports import Loaded, Looked
+from rnncli.tui.reports import Loaded
 from rnncli.tui.revisions import Revisions
 from rnncli.tui.side import SidePanel
 from rnncli.tui.story_screen import REASONS, StoryScreen
@@ -93,9 +93,12 @@ cursor; another token chosen there with **Enter** takes its place. **Ctrl-F** ta
         return self.query_one(PadArea)
 
     @property
+    def place(self) -> int:
+        return self.area.cursor
+
+    @property
     def pointed(self) -> int | None:
-        place = self.area.cursor
-        at = bisect_right(self.area.marks, place, key=lambda mark: mark.end)
+        at = bisect_right(self.area.marks, self.place, key=lambda mark: mark.end)
         return at if at < len(self.area.marks) else None
 
     # -- what the model's thread reports
@@ -125,9 +128,6 @@ cursor; another token chosen there with **Enter** takes its place. **Ctrl-F** ta
                     self.revisions.close()
                     self.area.put(at, count, text, at + len(text))
                     self._edited()
-            case Looked(place, outlook):
-                if place == self.area.cursor:
-                    self.side.tell("next", "outlook", lambda panel: panel.show(outlook))
             case _:
                 super().take(report)
 
@@ -213,7 +213,7 @@ cursor; another token chosen there with **Enter** takes its place. **Ctrl-F** ta
         self.app.ask(what, run)
 
     def ask_about_next(self) -> None:
-        place, config = self.area.cursor, self.app.config
+        place, config = self.place, self.app.config
         self._ask("next", lambda hand: self.manuscript.look_at(place, config))
 
     # -- what shows

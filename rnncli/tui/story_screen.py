@@ -18,7 +18,7 @@ from textual.widgets import Static, TextArea
 
 from rnncli.config import with_seed
 from rnncli.tui import tint
-from rnncli.tui.reports import Loaded, Offered, Shape, UnitShown, UnitValues
+from rnncli.tui.reports import Loaded, Looked, Offered, Shape, UnitShown, UnitValues
 from rnncli.tui.side import SidePanel
 
 if TYPE_CHECKING:
@@ -82,9 +82,17 @@ class StoryScreen(Screen[None]):
         """The token that the panels are about; None: what stands to come after the text."""
         raise NotImplementedError
 
+    @property
+    def place(self) -> int | None:
+        """What a look at what stood to come is asked for by: a token in the chat, a character on the pad."""
+        raise NotImplementedError
+
     def take(self, report: object) -> None:
         """Show one report of the model's thread; tokens that came together come through ``grow``."""
         match report:
+            case Looked(place, outlook):
+                if place == self.place:
+                    self.side.tell("next", "outlook", lambda panel: panel.show(outlook))
             case Shape(root, story):
                 self.shape_of = story
                 self.side.tell("branches", "tree", lambda panel: panel.show(root))
