@@ -1,6 +1,7 @@
 # make demo: install, train on real text for a minute, sample the model, score a sentence with it
 # make test: install, then every check there is
 # make test-tui: the terminal app in more sizes, with longer texts and walks
+# make torture: kills, harmed files, hostile text and numbers, many thousand times (SECURITY.md), in under 25 minutes
 # make snapshots: take the screens anew with which the tests compare them
 # make help: write down what --help shows, after a change of a command or an option
 # make starter BOOKS=FOLDER: train the model that comes with the program
@@ -10,9 +11,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 HOSTS  := $(VENV)/.hosts
+FUZZ   := $(VENV)/.fuzz
 PROSE  := corpora/stories-en.txt corpora/dialogue-en.txt corpora/howto-en.txt
 
-.PHONY: demo test test-tui check unit snapshots help starter pictures clean
+.PHONY: demo test test-tui torture check unit snapshots help starter pictures clean
 
 demo: $(READY)
 	$(BIN)/rnncli train $(PROSE) --minutes 1 --name demo --overwrite
@@ -38,6 +40,10 @@ unit: $(HOSTS)
 test-tui: $(READY)
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist load tests/tui_more
 
+# RECORD=--record writes the table into SECURITY.md and tests/bench/RESULTS.md.
+torture: $(FUZZ)
+	$(BIN)/python -m tests.torture $(RECORD)
+
 snapshots: $(READY)
 	RNNCLI_SNAPSHOTS=write $(BIN)/python -m pytest -q tests/tui/test_snapshots.py
 
@@ -53,6 +59,10 @@ $(READY): pyproject.toml constraints.txt
 # The programs that a model can run in, for the tests of rnncli/integrations: 0.7 GB that nothing else needs.
 $(HOSTS): $(READY)
 	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[lm-eval,llm]'
+	touch $@
+
+$(FUZZ): $(READY)
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[fuzz]'
 	touch $@
 
 # The model that ships with the program, from the public-domain books in BOOKS (train.txt.xz and valid.txt.xz).

@@ -1,0 +1,47 @@
+"""The parts of the torture: what each tries, how often, and what an attempt comes to.
+
+A part is a function ``attempts(count, seed, folder) -> Iterator[Tried]`` that makes ``count`` attempts, each decided by
+the seed and its number, and may write into an empty folder. It raises where the harness itself is at fault: then the
+whole part counts as lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Tried(NamedTuple):
+    """What came of an attempt, or of ``times`` of them. ``lost``: what went wrong, one line; nothing where all held."""
+
+    lost: str = ""
+    times: int = 1
+
+
+Attempts = Callable[[int, int, Path], Iterator[Tried]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A row of the table. ``whole``: attempts of ``make torture``; ``slice``: of ``make test``."""
+
+    name: str
+    what: str
+    where: str
+    """The function, as module:name in this package."""
+    whole: int
+    slice: int
+    alone: bool = False
+    """It needs all cores: nothing runs beside it."""
+
+    def attempts(self, count: int, seed: int, folder: Path) -> Iterator[Tried]:
+        """Make the attempts."""
+        module, _, name = self.where.partition(":")
+        function: Attempts = getattr(import_module(f"tests.torture.{module}"), name)
+        return function(count, seed, folder)
+
+
+PARTS = (Part("crowd", "processes that score with one model folder at once", "crowd:score", 100, 6, alone=True),)
