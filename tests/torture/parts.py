@@ -44,4 +44,13 @@ class Part:
         return function(count, seed, folder)
 
 
-PARTS = (Part("crowd", "processes that score with one model folder at once", "crowd:score", 100, 6, alone=True),)
+# fmt: off
+PARTS = (
+    Part("crowd", "processes that score with one model folder at once", "crowd:score", 100, 6, alone=True),
+    Part("lines", "distinct lines through one score, its memory flat", "lines:score", 10_000_000, 20_000),
+    Part("switches", "models opened one after the other in Python, none left behind", "switches:in_python", 1_000, 20),
+    Part("app", "models opened one after the other in the app, none left behind", "switches:in_the_app", 1_000, 8),
+    Part("threads", "networks scored and trained on 1, 2 and 7 threads, alike to 1e-4", "numbers:threads", 200, 4),
+    Part("overflow", "networks whose weights overflow: an error, or numbers", "numbers:overflow", 1_000, 30),
+)
+# fmt: on
