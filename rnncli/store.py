@@ -20,12 +20,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, TypeVar, get_args
+from typing import Any, NamedTuple, Self, TypeVar, get_args
 
-from rnncli.arrays import CURE, ArrayPlace, Stamp, load_arrays, read_places, save_arrays, sha256, stamp
+from rnncli.arrays import (
+    CURE,
+    LONGEST_FILE,
+    ArrayPlace,
+    Stamp,
+    check_numbers,
+    load_arrays,
+    read_places,
+    save_arrays,
+    sha256,
+    stamp,
+)
 from rnncli.config import Direction, ModelConfig, Precision, Unit, from_dict
-from rnncli.errors import ConfigError, ModelError
-from rnncli.precision import Arrays, restore, stored_arrays
+from rnncli.device import available_memory
+from rnncli.errors import ConfigError, DeviceError, ModelError
+from rnncli.guarded import read_plain
+from rnncli.precision import ArrayKind, Arrays, restore, stored_arrays
 from rnncli.text.files import write_bytes
 from rnncli.text.tokenizers import TOKENIZERS
 from rnncli.text.tokenizers.base import Tokenizer
@@ -40,6 +53,12 @@ CONFIG, TOKENIZER, WEIGHTS, GRAPH, CARD, TRAINING = (
 )  # fmt: skip
 PARTS: dict[Direction, str] = {"forward": "main", "backward": "backward"}
 """The part that reads so: what its arrays' names begin with."""
+LONGEST_JSON, LONGEST_GRAPH = 4 << 20, 16 << 20
+"""Bytes of config.json, of a graph."""
+PAUSE = 0.1
+"""Seconds before a folder that is being saved is looked at again."""
+LARGE = 1 << 30
+"""Bytes of weights from which it is worth a look whether memory holds them."""
 GRAPHS: dict[Direction, str] = {"forward": GRAPH, "backward": "backward.onnx"}
 
 
@@ -76,12 +95,6 @@ class Stored:
         return self.stamp is not None and stamp(self.folder / WEIGHTS) != self.stamp
 
     @property
-    def has_graph(self) -> bool:
-        """Whether there is a graph that config.json vouches for, of this version. Any other is not looked at."""
-        vouched = self.graph.name in self.config["fingerprints"] and self.graph.exists()
-        return vouched and GRAPH_VERSION.encode() in self.graph.read_bytes()
-
-    @property
     def graph(self) -> Path:
         """Where its graph is, if it has one."""
         return self.folder / GRAPHS[self.direction]
@@ -105,14 +118,15 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object; a ModelError names a file that holds none."""
+def read_json(path: Path, most: int = LONGEST_JSON) -> dict[str, Any]:
+    """A JSON object in a file of at most so many bytes; a ModelError names a file that holds none."""
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(read_plain(path, most))
     except FileNotFoundError:
         raise ModelError(f"{path.parent} holds no {path.name}", hint="Train a model: rnncli train CORPUS") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{path} cannot be read: {error}", hint=CURE) from error
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise ModelError(f"{path} cannot be read: {reason}", hint=CURE) from error
     if not isinstance(value, dict):
         raise ModelError(f"{path} is no JSON object", hint=CURE)
     return value
@@ -134,8 +148,8 @@ def write_config(folder: Path, config: Mapping[str, Any]) -> None:
     """Rename config.json into place, with the fingerprints of what lies beside it."""
     old = folder / CONFIG
     try:
-        generation = read_json(old).get("generation", 0) + 1 if old.exists() else 1
-    except ModelError:  # it is being mended
+        generation = int(read_json(old).get("generation", 0)) + 1 if old.exists() else 1
+    except (ModelError, TypeError, ValueError):  # it is being mended
         generation = 1
     prints = {
         name: sha256(folder / name) for name in (TOKENIZER, WEIGHTS, *GRAPHS.values()) if (folder / name).exists()
@@ -169,30 +183,81 @@ def directions_of(config: Mapping[str, Any]) -> tuple[Direction, ...]:
     return tuple(direction for direction in PARTS if direction in found)
 
 
-def open_folder(folder: Path, *, direction: Direction | None = None, patience: float = 2.0) -> Stored:
+class _Described(NamedTuple):
+    """What config.json says that a folder holds, as far as it can be checked by itself."""
+
+    config: dict[str, Any]
+    parts: dict[Direction, tuple[ModelConfig, Precision]]
+    tokenizer: type[Tokenizer]
+
+    @property
+    def arrays(self) -> dict[str, ArrayKind]:
+        """Of all parts."""
+        return {
+            f"{PARTS[way]}/{name}": kind
+            for way, (model, precision) in self.parts.items()
+            for name, kind in stored_arrays(model, precision).items()
+        }
+
+
+def open_folder(folder: Path, *, direction: Direction | None = None, patience: float = 0.8) -> Stored:
     """A checked model folder, its part that reads in a direction; of none the forward one, or the only one.
 
-    A fingerprint that does not fit is tried again for ``patience`` seconds.
+    Nothing in it is believed: sizes are compared before a file is read, files with their fingerprints before what is
+    in them is used. A fingerprint that does not fit is tried again, for ``patience`` seconds of waiting.
     """
     if not folder.is_dir():
         raise ModelError(f"there is no model folder {folder}", hint="rnncli models list shows what there is.")
-    deadline = time.monotonic() + patience
-    while True:
-        config, found = read_config(folder), stamp(folder / WEIGHTS)
-        wrong = [
-            name for name in _checked(folder, config) if _digest(folder / name) != config["fingerprints"].get(name)
-        ]
-        if not wrong:
-            return _open(folder, config, found, direction)
-        if time.monotonic() > deadline:
-            raise ModelError(f"{folder / wrong[0]} is not the file that config.json vouches for", hint=CURE)
-        time.sleep(0.1)
+    digests: dict[tuple[str, Stamp | None, int], str] = {}
+    for pauses_left in range(round(patience / PAUSE), -1, -1):
+        described, found = _described(folder), stamp(folder / WEIGHTS)
+        places = _fitting_places(folder, described)
+        wrong = _wrong_file(folder, described, digests)
+        if wrong is None:
+            return _open(folder, described, places, found, direction)
+        if pauses_left:
+            time.sleep(PAUSE)
+    raise ModelError(f"{wrong} is not the file that config.json vouches for", hint=CURE)
 
 
-def _checked(folder: Path, config: Mapping[str, Any]) -> list[str]:
-    """The files that must be those that config.json vouches for. A graph can be made anew: it may be missing."""
-    vouched = config["fingerprints"]
-    return [WEIGHTS, TOKENIZER, *(name for name in GRAPHS.values() if name in vouched and (folder / name).exists())]
+def _described(folder: Path) -> _Described:
+    config = read_config(folder)
+    described = config.get("tokenizer")
+    kind: Any = described.get("kind") if isinstance(described, dict) else None
+    if not isinstance(kind, str) or kind not in TOKENIZERS:
+        named = f": {kind[:40]}" if isinstance(kind, str) else ""
+        raise ModelError(f"{folder / CONFIG} names no tokenizer that this program knows{named}", hint=CURE)
+    return _Described(config, _parts(folder, config), TOKENIZERS[kind])
+
+
+def _fitting_places(folder: Path, described: _Described) -> dict[str, ArrayPlace]:
+    """Where the weights lie, which are those of the networks that config.json tells of."""
+    path = folder / WEIGHTS
+    places = read_places(path)
+    check_places(path, described.arrays, places)
+    size = sum(place.size for place in places.values())
+    if size > LARGE and size > (memory := available_memory()):
+        raise DeviceError(
+            f"{path} has {size:,} bytes, and there are {memory:,} of memory left",
+            hint="Use a machine with more memory, or rnncli export --weights int8 on one that has it.",
+        )
+    return places
+
+
+def _wrong_file(folder: Path, described: _Described, digests: dict[tuple[str, Stamp | None, int], str]) -> Path | None:
+    """A file that is not the one that config.json vouches for. ``digests``: of those that were looked at before."""
+    vouched = described.config["fingerprints"]
+    entries = max(model.vocab_size for model, _ in described.parts.values())
+    most = {WEIGHTS: LONGEST_FILE, TOKENIZER: described.tokenizer.longest(entries)}
+    # A graph can be made anew: it may be missing.
+    most |= {name: LONGEST_GRAPH for name in GRAPHS.values() if name in vouched and (folder / name).exists()}
+    for name, longest in most.items():
+        key = name, stamp(folder / name), longest
+        if key not in digests:
+            digests[key] = _digest(folder / name, longest)
+        if digests[key] != vouched.get(name):
+            return folder / name
+    return None
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -211,34 +276,29 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def _digest(path: Path) -> str:
+def _digest(path: Path, most: int) -> str:
     try:
-        return sha256(path)
+        return sha256(path, most)
     except FileNotFoundError:
         raise ModelError(f"{path.parent} holds no {path.name}", hint=CURE) from None
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}", hint=CURE) from error
 
 
-def _open(folder: Path, config: dict[str, Any], found: Stamp | None, wanted: Direction | None) -> Stored:
-    described = config.get("tokenizer")
-    kind: Any = described.get("kind") if isinstance(described, dict) else None
-    if not isinstance(kind, str) or kind not in TOKENIZERS:
-        raise ModelError(f"{folder / CONFIG} names no tokenizer that this program knows: {kind}", hint=CURE)
-    parts = _parts(folder, config)
-    places = read_places(folder / WEIGHTS)
-    expected = {
-        f"{PARTS[way]}/{name}": form
-        for way, (model, precision) in parts.items()
-        for name, form in stored_arrays(model, precision).items()
-    }
-    check_places(folder / WEIGHTS, expected, places)
-    tokenizer: Tokenizer = TOKENIZERS[kind].load(folder / TOKENIZER)
-    for model, _ in parts.values():
-        if tokenizer.vocab_size != model.vocab_size:
-            raise ModelError(
-                f"{folder / TOKENIZER} has {tokenizer.vocab_size} entries, the network {model.vocab_size}", hint=CURE
-            )
+def _open(
+    folder: Path,
+    described: _Described,
+    places: dict[str, ArrayPlace],
+    found: Stamp | None,
+    wanted: Direction | None,
+) -> Stored:
+    config, parts, kind = described
+    check_numbers(folder / WEIGHTS, places.values())
+    sizes = {model.vocab_size for model, _ in parts.values()}
+    tokenizer = kind.load(folder / TOKENIZER, max(sizes))
+    if sizes != {tokenizer.vocab_size}:
+        named = " and ".join(f"{size:,}" for size in sorted(sizes))
+        raise ModelError(f"{folder / TOKENIZER} has {tokenizer.vocab_size} entries, the network {named}", hint=CURE)
     direction = wanted or next(iter(parts))
     if direction not in parts:
         [only] = parts
@@ -264,13 +324,12 @@ def _parts(folder: Path, config: Mapping[str, Any]) -> dict[Direction, tuple[Mod
         try:
             found[part.get("direction", "forward")] = from_dict(ModelConfig, part["model"]), precision
         except (ConfigError, KeyError, TypeError) as error:
-            raise ModelError(f"{folder / CONFIG} describes no network: {error}", hint=CURE) from error
+            reason = str(error)[:200]
+            raise ModelError(f"{folder / CONFIG} describes no network: {reason}", hint=CURE) from error
     return {direction: found[direction] for direction in directions}
 
 
-def check_places(
-    path: Path, expected: Mapping[str, tuple[str, tuple[int, ...]]], places: Mapping[str, ArrayPlace]
-) -> None:
+def check_places(path: Path, expected: Mapping[str, ArrayKind], places: Mapping[str, ArrayPlace]) -> None:
     """Refuse weights that are not those that are expected."""
     for name in expected.keys() | places.keys():
         have = (places[name].dtype, places[name].shape) if name in places else None
@@ -280,5 +339,5 @@ def check_places(
             )
 
 
-def _words(kind: tuple[str, tuple[int, ...]] | None) -> str:
+def _words(kind: ArrayKind | None) -> str:
     return "not there" if kind is None else f"{kind[0]} {kind[1]}"

@@ -7,10 +7,13 @@ on the right; ``lengths_B`` says how much of each is real.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from rnncli.errors import ModelError
 
 State: TypeAlias = tuple[NDArray[Any], ...]
 """Every array has its rows on axis 0: (B, width). Never changed in place."""
@@ -83,6 +86,15 @@ class Engine(Protocol):
 
         ``lengths_B`` are at least 1. 'last' needs no ``targets``.
         """
+
+
+def check_finite(logprob: Floats, folder: Path) -> None:
+    """Refuse log-probabilities that are none, where sums of finite weights overflowed: no score is made of them."""
+    if not np.isfinite(logprob).all():
+        raise ModelError(
+            f"the numbers of {folder} overflow: it gives no probabilities here",
+            hint="Train it again, at a lower --learning-rate, or copy the folder again.",
+        )
 
 
 def select(state: State, rows: Sequence[int] | Ids) -> State:
