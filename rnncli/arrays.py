@@ -89,22 +89,17 @@ def load_arrays(path: Path) -> Arrays:
 
 
 def read_places(path: Path) -> dict[str, ArrayPlace]:
-    """What a safetensors file holds and where, from its header alone, by name.
+    """What a safetensors file holds and where, by name; see read_header."""
+    places, _ = read_header(path)
+    return places
+
+
+def read_header(path: Path) -> tuple[dict[str, ArrayPlace], dict[str, str]]:
+    """What a safetensors file holds and where, by name, and the words that it has beside: from its header alone.
 
     The layout is eight bytes of length, little-endian, that much JSON, then the arrays, one after the other. A
     ModelError where it is not just so.
     """
-    places, _ = _read_header(path)
-    return places
-
-
-def read_metadata(path: Path) -> dict[str, str]:
-    """The words that a safetensors file has beside its arrays."""
-    _, words = _read_header(path)
-    return words
-
-
-def _read_header(path: Path) -> tuple[dict[str, ArrayPlace], dict[str, str]]:
     try:
         with open_file(path) as file:
             end = size_of(file, LONGEST_FILE)

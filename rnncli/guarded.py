@@ -14,15 +14,17 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
+LONGEST_JSON = 4 << 20
+"""Bytes of config.json and its like."""
 PIECE = 1 << 20
 """Bytes that are read at a time."""
 
 
 def open_file(path: Path) -> BufferedReader:
     """An ordinary file to read; an OSError that says why where it is another thing, or a link out of its folder."""
-    if path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve()):
-        raise OSError(errno.EPERM, "it is a link that leads out of the folder", str(path))
     _check_kind(os.stat(path).st_mode, path)  # to open a device can be to do something with it
+    if path.is_symlink():
+        check_within(path.parent, path)
     number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
         _check_kind(os.fstat(number).st_mode, path)
@@ -67,9 +69,13 @@ def read_plain(path: Path, most: int) -> bytes:
 
 
 def check_within(folder: Path, path: Path) -> None:
-    """An OSError where ``path``, if it is there, is a link, or in one, that leads out of the folder."""
-    if path.exists() and not path.resolve().is_relative_to(folder.resolve()):
-        raise OSError(errno.EPERM, "it is a link that leads out of the folder", str(path))
+    """An OSError where ``path`` is a link, or in one, that leads out of the folder, whether or not to something."""
+    try:
+        if path.resolve().is_relative_to(folder.resolve()):
+            return
+    except RuntimeError:  # a loop of links; an OSError in later versions of Python
+        pass
+    raise OSError(errno.EPERM, "it is a link that leads out of the folder", str(path))
 
 
 def unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The model folder: the one place that writes, opens and checks it. No torch.
+"""The model folder: the one place that writes and opens it (checking.py says what it must be). No torch.
 
     NAME/config.json        what it is; renamed last, with the fingerprints of the other three
     NAME/tokenizer.json     opens in HF tokenizers
@@ -20,46 +20,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, Self, TypeVar, get_args
+from typing import Any, Self, TypeVar
 
-from rnncli.arrays import (
-    CURE,
-    LONGEST_FILE,
-    ArrayPlace,
-    Stamp,
-    check_numbers,
-    load_arrays,
-    read_places,
-    save_arrays,
-    sha256,
-    stamp,
-)
-from rnncli.config import Direction, ModelConfig, Precision, Unit, from_dict
-from rnncli.device import available_memory
-from rnncli.errors import ConfigError, DeviceError, ModelError
-from rnncli.guarded import read_plain
-from rnncli.precision import ArrayKind, Arrays, restore, stored_arrays
+from rnncli.arrays import CURE, ArrayPlace, Stamp, check_numbers, load_arrays, save_arrays, sha256, stamp
+from rnncli.checking import CARD as CARD
+from rnncli.checking import CONFIG as CONFIG
+from rnncli.checking import FORMAT as FORMAT
+from rnncli.checking import GRAPH as GRAPH
+from rnncli.checking import GRAPH_VERSION as GRAPH_VERSION
+from rnncli.checking import GRAPHS as GRAPHS
+from rnncli.checking import PARTS as PARTS
+from rnncli.checking import TOKENIZER as TOKENIZER
+from rnncli.checking import TRAINING as TRAINING
+from rnncli.checking import WEIGHTS as WEIGHTS
+from rnncli.checking import Described, fitting_places, read_described, wrong_file
+from rnncli.checking import check_places as check_places
+from rnncli.checking import directions_of as directions_of
+from rnncli.checking import read_config as read_config
+from rnncli.checking import read_json as read_json
+from rnncli.config import Direction, ModelConfig, Precision, Unit
+from rnncli.errors import ConfigError, ModelError
+from rnncli.precision import Arrays, restore
 from rnncli.text.files import write_bytes
-from rnncli.text.tokenizers import TOKENIZERS
 from rnncli.text.tokenizers.base import Tokenizer
 
 T = TypeVar("T")
-FORMAT = 3
-"""1: weights in float32. 2: in fewer bits. 3: a part that reads backward."""
-GRAPH_VERSION = "rnncli graph 2"
-"""Stands in the graph's file. 2: with the mass of a group of tokens."""
-CONFIG, TOKENIZER, WEIGHTS, GRAPH, CARD, TRAINING = (
-    "config.json", "tokenizer.json", "model.safetensors", "model.onnx", "README.md", "training",
-)  # fmt: skip
-PARTS: dict[Direction, str] = {"forward": "main", "backward": "backward"}
-"""The part that reads so: what its arrays' names begin with."""
-LONGEST_JSON, LONGEST_GRAPH = 4 << 20, 16 << 20
-"""Bytes of config.json, of a graph."""
 PAUSE = 0.1
 """Seconds before a folder that is being saved is looked at again."""
-LARGE = 1 << 30
-"""Bytes of weights from which it is worth a look whether memory holds them."""
-GRAPHS: dict[Direction, str] = {"forward": GRAPH, "backward": "backward.onnx"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,20 +105,6 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
 
 
-def read_json(path: Path, most: int = LONGEST_JSON) -> dict[str, Any]:
-    """A JSON object in a file of at most so many bytes; a ModelError names a file that holds none."""
-    try:
-        value = json.loads(read_plain(path, most))
-    except FileNotFoundError:
-        raise ModelError(f"{path.parent} holds no {path.name}", hint="Train a model: rnncli train CORPUS") from None
-    except (OSError, ValueError, RecursionError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise ModelError(f"{path} cannot be read: {reason}", hint=CURE) from error
-    if not isinstance(value, dict):
-        raise ModelError(f"{path} is no JSON object", hint=CURE)
-    return value
-
-
 def write_arrays(folder: Path, parts: Mapping[Direction, Arrays]) -> None:
     """Put new weights in place; write_config must follow."""
     named = {f"{PARTS[way]}/{name}": array for way, arrays in parts.items() for name, array in arrays.items()}
@@ -177,29 +150,6 @@ def part_config(
     return part if precision == "float32" else {**part, "weights": precision}
 
 
-def directions_of(config: Mapping[str, Any]) -> tuple[Direction, ...]:
-    """Of all parts that a config.json tells of. What is no direction is left out."""
-    found = [part.get("direction", "forward") for part in config["parts"] if isinstance(part, dict)]
-    return tuple(direction for direction in PARTS if direction in found)
-
-
-class _Described(NamedTuple):
-    """What config.json says that a folder holds, as far as it can be checked by itself."""
-
-    config: dict[str, Any]
-    parts: dict[Direction, tuple[ModelConfig, Precision]]
-    tokenizer: type[Tokenizer]
-
-    @property
-    def arrays(self) -> dict[str, ArrayKind]:
-        """Of all parts."""
-        return {
-            f"{PARTS[way]}/{name}": kind
-            for way, (model, precision) in self.parts.items()
-            for name, kind in stored_arrays(model, precision).items()
-        }
-
-
 def open_folder(folder: Path, *, direction: Direction | None = None, patience: float = 0.8) -> Stored:
     """A checked model folder, its part that reads in a direction; of none the forward one, or the only one.
 
@@ -210,9 +160,9 @@ def open_folder(folder: Path, *, direction: Direction | None = None, patience: f
         raise ModelError(f"there is no model folder {folder}", hint="rnncli models list shows what there is.")
     digests: dict[tuple[str, Stamp | None, int], str] = {}
     for pauses_left in range(round(patience / PAUSE), -1, -1):
-        described, found = _described(folder), stamp(folder / WEIGHTS)
-        places = _fitting_places(folder, described)
-        wrong = _wrong_file(folder, described, digests)
+        described, found = read_described(folder), stamp(folder / WEIGHTS)
+        places = fitting_places(folder, described)
+        wrong = wrong_file(folder, described, digests)
         if wrong is None:
             return _open(folder, described, places, found, direction)
         if pauses_left:
@@ -220,74 +170,9 @@ def open_folder(folder: Path, *, direction: Direction | None = None, patience: f
     raise ModelError(f"{wrong} is not the file that config.json vouches for", hint=CURE)
 
 
-def _described(folder: Path) -> _Described:
-    config = read_config(folder)
-    described = config.get("tokenizer")
-    kind: Any = described.get("kind") if isinstance(described, dict) else None
-    if not isinstance(kind, str) or kind not in TOKENIZERS:
-        named = f": {kind[:40]}" if isinstance(kind, str) else ""
-        raise ModelError(f"{folder / CONFIG} names no tokenizer that this program knows{named}", hint=CURE)
-    return _Described(config, _parts(folder, config), TOKENIZERS[kind])
-
-
-def _fitting_places(folder: Path, described: _Described) -> dict[str, ArrayPlace]:
-    """Where the weights lie, which are those of the networks that config.json tells of."""
-    path = folder / WEIGHTS
-    places = read_places(path)
-    check_places(path, described.arrays, places)
-    size = sum(place.size for place in places.values())
-    if size > LARGE and size > (memory := available_memory()):
-        raise DeviceError(
-            f"{path} has {size:,} bytes, and there are {memory:,} of memory left",
-            hint="Use a machine with more memory, or rnncli export --weights int8 on one that has it.",
-        )
-    return places
-
-
-def _wrong_file(folder: Path, described: _Described, digests: dict[tuple[str, Stamp | None, int], str]) -> Path | None:
-    """A file that is not the one that config.json vouches for. ``digests``: of those that were looked at before."""
-    vouched = described.config["fingerprints"]
-    entries = max(model.vocab_size for model, _ in described.parts.values())
-    most = {WEIGHTS: LONGEST_FILE, TOKENIZER: described.tokenizer.longest(entries)}
-    # A graph can be made anew: it may be missing.
-    most |= {name: LONGEST_GRAPH for name in GRAPHS.values() if name in vouched and (folder / name).exists()}
-    for name, longest in most.items():
-        key = name, stamp(folder / name), longest
-        if key not in digests:
-            digests[key] = _digest(folder / name, longest)
-        if digests[key] != vouched.get(name):
-            return folder / name
-    return None
-
-
-def read_config(folder: Path) -> dict[str, Any]:
-    """A folder's config.json with its format checked; the weights are not looked at."""
-    config = read_json(folder / CONFIG)
-    number = config.get("format")
-    if not isinstance(number, int) or number < 1:
-        raise ModelError(f"{folder / CONFIG} is not a model's config.json: it has no format number", hint=CURE)
-    if number > FORMAT:
-        raise ModelError(
-            f"{folder / CONFIG} has format {number}; this program reads {FORMAT} and older",
-            hint="Upgrade rnncli.",
-        )
-    if not isinstance(config.get("fingerprints"), dict) or not isinstance(config.get("parts"), list):
-        raise ModelError(f"{folder / CONFIG} lacks parts or fingerprints", hint=CURE)
-    return config
-
-
-def _digest(path: Path, most: int) -> str:
-    try:
-        return sha256(path, most)
-    except FileNotFoundError:
-        raise ModelError(f"{path.parent} holds no {path.name}", hint=CURE) from None
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror}", hint=CURE) from error
-
-
 def _open(
     folder: Path,
-    described: _Described,
+    described: Described,
     places: dict[str, ArrayPlace],
     found: Stamp | None,
     wanted: Direction | None,
@@ -307,37 +192,3 @@ def _open(
         )
     model, precision = parts[direction]
     return Stored(folder, config, model, precision, of_part(places, direction), tokenizer, found, direction)
-
-
-def _parts(folder: Path, config: Mapping[str, Any]) -> dict[Direction, tuple[ModelConfig, Precision]]:
-    """The networks of a folder, the forward one first."""
-    directions = directions_of(config)
-    if not config["parts"] or len(directions) != len(config["parts"]):
-        raise ModelError(f"{folder / CONFIG} has parts that this program does not know", hint="Upgrade rnncli.")
-    found: dict[Direction, tuple[ModelConfig, Precision]] = {}
-    for part in config["parts"]:
-        if part.get("kind") != "rnn":
-            raise ModelError(f"{folder / CONFIG} has parts that this program does not know", hint="Upgrade rnncli.")
-        precision: Any = part.get("weights", "float32")
-        if precision not in get_args(Precision):
-            raise ModelError(f"{folder / CONFIG} has weights that this program does not know", hint="Upgrade rnncli.")
-        try:
-            found[part.get("direction", "forward")] = from_dict(ModelConfig, part["model"]), precision
-        except (ConfigError, KeyError, TypeError) as error:
-            reason = str(error)[:200]
-            raise ModelError(f"{folder / CONFIG} describes no network: {reason}", hint=CURE) from error
-    return {direction: found[direction] for direction in directions}
-
-
-def check_places(path: Path, expected: Mapping[str, ArrayKind], places: Mapping[str, ArrayPlace]) -> None:
-    """Refuse weights that are not those that are expected."""
-    for name in expected.keys() | places.keys():
-        have = (places[name].dtype, places[name].shape) if name in places else None
-        if have != expected.get(name):
-            raise ModelError(
-                f"{path}: array {name} is {_words(have)}, expected {_words(expected.get(name))}", hint=CURE
-            )
-
-
-def _words(kind: ArrayKind | None) -> str:
-    return "not there" if kind is None else f"{kind[0]} {kind[1]}"

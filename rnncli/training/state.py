@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from rnncli.arrays import ArrayPlace, read_header
+from rnncli.config import typed
 from rnncli.errors import ModelError
 from rnncli.text.files import write_bytes
+from rnncli.training.check import STATE as STATE
 
-STATE = "state.safetensors"
+OPTIMIZER_KEYS = ({"step", "exp_avg", "exp_avg_sq"}, {"momentum_buffer"})
+"""What AdamW, and SGD with momentum, keep of each parameter."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,33 +60,115 @@ class Progress:
     tokens: int = 0
 
 
+class Expected(NamedTuple):
+    """What the state of a run is made of, by which a file is judged before it is read."""
+
+    parameters: Mapping[str, Tensor]
+    carried: Sequence[tuple[int, ...]]
+    """Shapes of the recurrent state between two windows; a file has it whole or not at all."""
+    positions: tuple[int, ...]
+    """The shape of the positions in the text."""
+    tokens: int
+    """Of the text: no position lies beyond."""
+
+
 def save_state(folder: Path, progress: Progress, tensors: Mapping[str, Tensor]) -> None:
     """Write the state of a run between two steps."""
     from safetensors.torch import save
 
     numbers = json.dumps(dataclasses.asdict(progress))
-    data = save({k: t.detach().cpu().contiguous() for k, t in tensors.items()}, metadata={"progress": numbers})
-    write_bytes(folder / STATE, data)
+    kept = {k: t.detach().cpu().contiguous() for k, t in tensors.items()}
+    write_bytes(folder / STATE, save(kept, metadata={"progress": numbers, "checksum": _checksum(kept)}))
 
 
-def load_state(folder: Path) -> tuple[Progress, dict[str, Tensor]] | None:
+def load_state(folder: Path, expected: Expected | None = None) -> tuple[Progress, dict[str, Tensor]] | None:
     """The last saved state; None where the run was never saved, a ModelError where the file is broken."""
     path = folder / STATE
     if not path.exists():
         return None
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
 
     try:
-        with safe_open(path, framework="pt") as file:
-            numbers: dict[str, Any] = json.loads(file.metadata()["progress"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        numbers["recent"] = tuple(numbers["recent"])
-        return Progress(**numbers), tensors
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(
-            f"{path} is truncated or altered: {error}",
-            hint=f"Delete {folder.name}/ to keep the model as it is, or train again with --overwrite.",
-        ) from error
+        places, words = read_header(path)
+        if expected is not None:
+            _check_arrays(places.values(), expected)
+        tensors = load_file(path)
+        if _checksum(tensors) != words.get("checksum", _checksum(tensors)):
+            raise ValueError("its sum is not the one that was saved with it")
+        if expected is not None and not _lies_within(tensors["positions"], expected.tokens):
+            raise ValueError("it was at a place that the text does not have")
+        return _progress(words["progress"]), tensors
+    except ModelError as error:
+        raise ModelError(error.message, hint=_cure(folder)) from error
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        message = f"{path} is truncated or altered: {str(error)[:200]}"
+        raise ModelError(message, hint=_cure(folder)) from error
+
+
+def _cure(folder: Path) -> str:
+    return f"Delete {folder.name}/ to keep the model as it is, or train again with --overwrite."
+
+
+def _progress(numbers: str) -> Progress:
+    """The numbers of a run; one that no run has is a ValueError or a TypeError."""
+    values = json.loads(numbers)
+    recent = tuple(values["recent"])
+    if not all(type(loss) is float for loss in recent):
+        raise ValueError("it has losses that are none")
+    progress = typed(Progress, {**values, "recent": recent})
+    counts = dataclasses.asdict(replace(progress, evaluated=max(0, progress.evaluated), recent=(), best=None))
+    if any(isinstance(count, int | float) and count < 0 for count in counts.values()):
+        raise ValueError("it counts less than nothing")
+    if progress.rate_scale == 0 or progress.loss_scale == 0:
+        raise ValueError("it scales by nothing")
+    return progress
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> str:
+    """CRC-32 of the bytes of all arrays in order: what a disk does to them shows."""
+    found = 0
+    for _, tensor in sorted(tensors.items()):
+        if tensor.numel():  # nothing has no bytes to be seen as
+            found = zlib.crc32(tensor.reshape(-1).view(torch.uint8).numpy().data, found)
+    return f"{found:08x}"
+
+
+def _check_arrays(places: Iterable[ArrayPlace], expected: Expected) -> None:
+    """A ValueError where an array is not one of the run's, or one of them is missing."""
+    parameters = {name: tuple(tensor.shape) for name, tensor in expected.parameters.items()}
+    found: dict[str, list[str]] = {"parameter": [], "average": [], "carried": [], "optimizer": [], "positions": []}
+    for name, dtype, shape, *_ in places:
+        group, _, rest = name.partition("/")
+        of, _, key = rest.rpartition(".") if group == "optimizer" else (rest, "", "")
+        fits = {
+            "parameter": (dtype, shape) == ("F32", parameters.get(of)),
+            "average": (dtype, shape) == ("F32", parameters.get(of)),
+            "optimizer": (dtype, shape) == ("F32", () if key == "step" else parameters.get(of)) and of in parameters,
+            "carried": dtype in ("F32", "F16", "BF16") and (of, shape) in _numbered(expected.carried),
+            "positions": (dtype, shape) == ("I64", expected.positions),
+        }
+        if not fits.get(group):
+            raise ValueError(f"array {name} is not one that this run has")
+        found[group].append(rest)
+    whole = set(found["parameter"]) == parameters.keys() and len(found["positions"]) == 1
+    whole = whole and set(found["average"]) in (set(), parameters.keys())
+    whole = whole and len(found["carried"]) in (0, len(expected.carried))
+    keys = {
+        of: {rest.rpartition(".")[2] for rest in found["optimizer"] if rest.rpartition(".")[0] == of}
+        for of in parameters
+    }
+    if not whole or any(each not in (set(), *OPTIMIZER_KEYS) for each in keys.values()):
+        raise ValueError("it lacks arrays that this run has")
+
+
+def _numbered(shapes: Sequence[tuple[int, ...]]) -> list[tuple[str, tuple[int, ...]]]:
+    return [(str(number), shape) for number, shape in enumerate(shapes)]
+
+
+def _lies_within(positions: Tensor, tokens: int) -> bool:
+    """Whether each is a place in the text, or the one before it."""
+    return not len(positions) or bool(((positions >= -1) & (positions < tokens)).all())
 
 
 def with_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

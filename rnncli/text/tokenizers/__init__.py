@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rnncli.config import TokenizerConfig, TokenizerKind
+from rnncli.text.tokenizers import char, hybrid
 from rnncli.text.tokenizers.base import Encoding, Ids, Tokenizer
 from rnncli.text.tokenizers.bpe import BPETokenizer
 from rnncli.text.tokenizers.byte import ByteTokenizer
@@ -21,7 +22,16 @@ TOKENIZERS: dict[TokenizerKind, type[Tokenizer]] = {
     "byte": ByteTokenizer,
 }
 
-__all__ = ["TOKENIZERS", "Encoding", "Ids", "Tokenizer", "load_tokenizer", "train_tokenizer"]
+BESIDE: dict[TokenizerKind, int] = {
+    "hybrid": 256 + hybrid.MOST_CHARACTERS,
+    "word": 2,
+    "char": 256 + char.MOST_CHARACTERS,
+    "bpe": 257,
+    "byte": 256,
+}
+"""Tokens that a kind has at most, beside the words or pieces that were asked for."""
+
+__all__ = ["BESIDE", "TOKENIZERS", "Encoding", "Ids", "Tokenizer", "load_tokenizer", "train_tokenizer"]
 
 
 def train_tokenizer(blocks: Iterable[str], config: TokenizerConfig) -> Tokenizer:
