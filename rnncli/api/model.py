@@ -188,8 +188,9 @@ CARD_SAMPLES = 3
 def write_card(folder: Path, threads: int) -> None:
     """Give a finished model its README.md: what it was trained on, how well it does, three samples."""
     from rnncli.config import SampleConfig
+    from rnncli.errors import ModelError
     from rnncli.formats.card import model_card
-    from rnncli.store import CARD
+    from rnncli.store import CARD, CONFIG
     from rnncli.text.files import write_bytes
 
     model = load(folder, device="cpu", threads=threads)
@@ -197,7 +198,10 @@ def write_card(folder: Path, threads: int) -> None:
     samples = []
     if model.direction != "backward":
         samples = [sample.text for sample in model.sampler.samples([""], config)]
-    write_bytes(
-        folder / CARD,
-        model_card(model.name, model.config, samples, reference=library.reference(folder)).encode("utf-8", "replace"),
-    )
+    try:
+        card = model_card(model.name, model.config, samples, reference=library.reference(folder))
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        told = f"{type(error).__name__} {error}"[:200]
+        message = f"{folder / CONFIG} does not tell what a card tells: {told}"
+        raise ModelError(message, hint="Copy the folder that it comes from again, or train the model again.") from error
+    write_bytes(folder / CARD, card.encode("utf-8", "replace"))

@@ -44,4 +44,8 @@ class Part:
         return function(count, seed, folder)
 
 
-PARTS = (Part("crowd", "processes that score with one model folder at once", "crowd:score", 100, 6, alone=True),)
+PARTS = (
+    Part("crowd", "processes that score with one model folder at once", "crowd:score", 100, 6, alone=True),
+    Part("folders", "model folders harmed, forged, swapped, linked elsewhere", "hostile:attempts", 2000, 60),
+    Part("fuzz-folders", "inputs of a model folder's readers, guided by coverage", "fuzz_folders:attempts", 40_000, 1),
+)
