@@ -153,13 +153,14 @@ def check_numbers(path: Path, places: Iterable[ArrayPlace]) -> None:
     try:
         with open_file(path) as file:
             for place in places:
-                if not all(_is_usable(place, piece) for piece in _pieces(file, place)):
+                if not all(_is_usable(place, piece) for piece in pieces(file, place)):
                     raise ModelError(f"{path}: array {place.name} has numbers that are none", hint=CURE)
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}", hint=CURE) from error
 
 
-def _pieces(file: BinaryIO, place: ArrayPlace) -> Iterator[bytes]:
+def pieces(file: BinaryIO, place: ArrayPlace) -> Iterator[bytes]:
+    """The bytes of an array, some at a time; an OSError where there are fewer than there should be."""
     file.seek(place.offset)
     left = place.size
     while left > 0:

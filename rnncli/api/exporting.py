@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnncli import library
-from rnncli.api.model import write_card
+from rnncli.api.model import card_of, write_card
 from rnncli.config import Precision
 from rnncli.device import find_machine
 from rnncli.errors import ConfigError
@@ -48,6 +48,7 @@ def export(
     """
     source = library.resolve(None if model is None else str(model))
     stored, engine, _ = open_engine(source, device="cpu")
+    card_of(source, stored.config)  # what cannot be told is found before anything is written
     others = (open_engine(source, device="cpu", direction=direction) for direction in stored.directions[1:])
     parts = [(stored, engine), *(opened[:2] for opened in others)]
     if stored.precision not in ("float32", weights):

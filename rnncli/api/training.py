@@ -15,7 +15,7 @@ from rnncli.device import find_machine
 from rnncli.errors import ConfigError
 from rnncli.events import Done, Setting, TrainEvent
 from rnncli.inference.choice import torch_there
-from rnncli.training.check import check_inside, check_sizes
+from rnncli.training.check import check_inside, check_memory, check_states
 from rnncli.training.plan import Plan as Plan
 from rnncli.training.prepare import RunConfig
 from rnncli.training.request import TrainRequest as TrainRequest
@@ -110,7 +110,7 @@ def resume_run(
     folder = library.find_run(name)
     check_inside(folder)
     config = RunConfig.load(folder)
-    check_sizes(folder, config)
+    check_states(folder, config)
     train = config.plan.train
     for key, value in given.items():
         kept = next((getattr(c, key) for c in _configs(config) if hasattr(c, key)), None)
@@ -128,6 +128,7 @@ def resume_run(
     machine = find_machine(
         config.device if device == "auto" else device, config.threads if threads is None else threads
     )
+    check_memory(folder, config, machine)
 
     def make() -> TrainingRun:
         kind, setup = _training()

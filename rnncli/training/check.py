@@ -7,15 +7,17 @@ import stat
 from dataclasses import replace
 from pathlib import Path
 
-from rnncli.arrays import read_places
-from rnncli.config import Direction
-from rnncli.errors import ModelError
+from rnncli.arrays import check_numbers, load_arrays, read_places
+from rnncli.config import Direction, ModelConfig
+from rnncli.device import Machine
+from rnncli.errors import DeviceError, ModelError
 from rnncli.guarded import check_within
-from rnncli.precision import array_shapes
-from rnncli.store import TRAINING
+from rnncli.precision import Arrays, array_shapes, stored_arrays
+from rnncli.store import TRAINING, check_places
+from rnncli.training.memory import memory_needed
 from rnncli.training.prepare import RunConfig
+from rnncli.training.progress import STATE, check_state
 
-STATE = "state.safetensors"
 BACKWARD: Direction = "backward"
 ANEW = "Train again with --overwrite."
 
@@ -41,13 +43,13 @@ def _within(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
-def check_sizes(folder: Path, run: RunConfig) -> None:
-    """Refuse a saved state that is not of the network that run.json tells of, by its header alone."""
+def check_states(folder: Path, run: RunConfig) -> None:
+    """Refuse a saved state that is not as it was saved, or not of the network that run.json tells of."""
     for inner in (folder / TRAINING, folder / TRAINING / BACKWARD):
         path = inner / STATE
         if not path.exists():
             continue
-        places = read_places(path)
+        places, _ = check_state(path)
         found = {name: place for name, place in places.items() if name.startswith("parameter/")}
         table = found.get("parameter/embedding")
         vocab_size = table.shape[0] if table and table.shape else 0
@@ -55,3 +57,23 @@ def check_sizes(folder: Path, run: RunConfig) -> None:
         sizes = {f"parameter/{name}": 4 * math.prod(shape) for name, shape in shapes.items()}
         if sizes != {name: place.size for name, place in found.items()}:
             raise ModelError(f"{path} is not of the network that run.json tells of", hint=ANEW)
+
+
+def start_weights(path: Path, model: ModelConfig) -> Arrays | None:
+    """The weights that a network begins with, if there are some; a ModelError where they are another network's."""
+    if not path.exists():
+        return None
+    places = read_places(path)
+    check_places(path, stored_arrays(model, "float32"), places)
+    check_numbers(path, places.values())
+    return load_arrays(path)
+
+
+def check_memory(folder: Path, run: RunConfig, machine: Machine) -> None:
+    """Refuse a run that was never saved, and so may be of any size, where the machine does not hold it."""
+    need = memory_needed(run.plan.model, run.plan.train)
+    if need > machine.memory and not (folder / TRAINING / STATE).exists():
+        raise DeviceError(
+            f"the run in {folder} needs {need / 1e9:,.1f} GB of memory; {machine.memory / 1e9:.1f} GB can be used",
+            hint="Go on with it on a machine that has more, or train again with --overwrite.",
+        )

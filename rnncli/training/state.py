@@ -9,55 +9,21 @@ import dataclasses
 import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from rnncli.arrays import ArrayPlace, read_header
-from rnncli.config import typed
+from rnncli.arrays import ArrayPlace
 from rnncli.errors import ModelError
 from rnncli.text.files import write_bytes
-from rnncli.training.check import STATE as STATE
+from rnncli.training.progress import STATE as STATE
+from rnncli.training.progress import Progress as Progress
+from rnncli.training.progress import check_state, cure
 
 OPTIMIZER_KEYS = ({"step", "exp_avg", "exp_avg_sq"}, {"momentum_buffer"})
 """What AdamW, and SGD with momentum, keep of each parameter."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """The numbers of a run between two steps. A value: each step makes a new one."""
-
-    step: int = 0
-    spent: float = 0.0
-    """Seconds of the training budget that are used."""
-    total: float | None = None
-    """Seconds of training that the budget allows, where time is the budget; fixed when the run first starts."""
-    marks: int = 0
-    """Of the shares of a clocked budget at which to evaluate, how many were passed at the last evaluation."""
-    looked_at: int | None = None
-    """Tokens of the validation text that evaluations read, where time is the budget; None: not chosen yet."""
-    evaluated: int = -1
-    """The step of the last evaluation."""
-    best: float | None = None
-    """Validation loss of the best weights so far, nats per token."""
-    best_step: int = 0
-    since_best: int = 0
-    plateaus: int = 0
-    recent: tuple[float, ...] = ()
-    """Validation losses so far: averaged SGD looks back at them."""
-    skipped: int = 0
-    restores: int = 0
-    rate_scale: float = 1.0
-    loss_scale: float = 65536.0
-    good_steps: int = 0
-    average_updates: int = 0
-    average_on: bool = False
-    train_loss: float | None = None
-    """Smoothed training loss, nats per token, dropout on."""
-    tokens: int = 0
 
 
 class Expected(NamedTuple):
@@ -90,43 +56,20 @@ def load_state(folder: Path, expected: Expected | None = None) -> tuple[Progress
     from safetensors.torch import load_file
 
     try:
-        places, words = read_header(path)
+        places, progress = check_state(path)
         if expected is not None:
             _check_arrays(places.values(), expected)
         tensors = load_file(path)
-        if _checksum(tensors) != words.get("checksum", _checksum(tensors)):
-            raise ValueError("its sum is not the one that was saved with it")
         if expected is not None and not _lies_within(tensors["positions"], expected.tokens):
             raise ValueError("it was at a place that the text does not have")
-        return _progress(words["progress"]), tensors
-    except ModelError as error:
-        raise ModelError(error.message, hint=_cure(folder)) from error
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        return progress, tensors
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
         message = f"{path} is truncated or altered: {str(error)[:200]}"
-        raise ModelError(message, hint=_cure(folder)) from error
-
-
-def _cure(folder: Path) -> str:
-    return f"Delete {folder.name}/ to keep the model as it is, or train again with --overwrite."
-
-
-def _progress(numbers: str) -> Progress:
-    """The numbers of a run; one that no run has is a ValueError or a TypeError."""
-    values = json.loads(numbers)
-    recent = tuple(values["recent"])
-    if not all(type(loss) is float for loss in recent):
-        raise ValueError("it has losses that are none")
-    progress = typed(Progress, {**values, "recent": recent})
-    counts = dataclasses.asdict(replace(progress, evaluated=max(0, progress.evaluated), recent=(), best=None))
-    if any(isinstance(count, int | float) and count < 0 for count in counts.values()):
-        raise ValueError("it counts less than nothing")
-    if progress.rate_scale == 0 or progress.loss_scale == 0:
-        raise ValueError("it scales by nothing")
-    return progress
+        raise ModelError(message, hint=cure(path)) from error
 
 
 def _checksum(tensors: Mapping[str, Tensor]) -> str:
-    """CRC-32 of the bytes of all arrays in order: what a disk does to them shows."""
+    """CRC-32 of the bytes of all arrays in order, as progress.checksum has it of a file."""
     found = 0
     for _, tensor in sorted(tensors.items()):
         if tensor.numel():  # nothing has no bytes to be seen as

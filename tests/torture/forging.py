@@ -18,6 +18,7 @@ STRANGE: tuple[Any, ...] = (
     float("nan"), float("inf"), -0.0, [], [[]], {}, {"a": 1}, [1] * 1000, "9" * 100_000,
 )  # fmt: skip
 TYPES: tuple[Any, ...] = ("F64", "BF16", "F16", "I8", "U8", "I64", "BOOL", "F8_E4M3", "O", "", None, 5, ["F32"])
+DTYPES = {"F32": "<f4", "F16": "<f2", "I8": "i1", "I64": "<i8"}
 SIZES = (0, 1, 2**31, 2**32, 2**40, 2**62, 2**63, 2**64 - 1, 10**30, -1, 1.5, True, "4", None)
 
 
@@ -135,9 +136,7 @@ def numbers(path: Path, dice: Random, around: Surroundings) -> str:
     document = json.loads(data[8 : 8 + length])
     name = dice.choice([name for name in document if name != "__metadata__" and document[name]["shape"] != [0]])
     begin, end = (8 + length + offset for offset in document[name]["data_offsets"])
-    dtype = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "I8": np.dtype("i1"), "I64": np.dtype("<i8")}.get(
-        document[name]["dtype"], np.dtype("<u2")
-    )
+    dtype: np.dtype[Any] = np.dtype(DTYPES.get(document[name]["dtype"], "<u2"))
     values: tuple[float, ...] = (np.nan, np.inf, -np.inf)
     if dtype.kind in "iu":
         values = (

@@ -11,6 +11,9 @@ import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from rnncli.arrays import read_header
 from rnncli.checking import read_described
@@ -20,7 +23,7 @@ from rnncli.errors import ModelError
 from rnncli.library import entry
 from rnncli.store import CONFIG, TOKENIZER, TRAINING, WEIGHTS, part_config
 from rnncli.text.tokenizers import TOKENIZERS
-from rnncli.training.check import check_sizes
+from rnncli.training.check import check_states
 from rnncli.training.log import cut_log
 from rnncli.training.prepare import PREPARED, RUN, RunConfig, load_prepared
 from tests.nets import config_of
@@ -106,7 +109,7 @@ def run(data: bytes) -> None:
     path = _put(f"{TRAINING}/{(RUN, PREPARED, 'log.jsonl')[which]}", data[1:])
     try:
         if which == 0:
-            check_sizes(folder, RunConfig.load(folder))
+            check_states(folder, RunConfig.load(folder))
         elif which == 1:
             load_prepared(folder, _run())
         else:
@@ -142,7 +145,8 @@ def header_seeds() -> Sequence[bytes]:
     import numpy as np
     from safetensors.numpy import save
 
-    arrays = {"main/embedding": np.ones((3, 2), np.float32), "main/head.bias": np.zeros(3, np.int8)}
+    arrays: dict[str, NDArray[Any]] = {"main/embedding": np.ones((3, 2), np.float32)}
+    arrays |= {"main/head.bias": np.zeros(3, np.int8)}
     return save(arrays), save({"a": np.zeros(0, np.float16)}, metadata={"progress": "{}"})
 
 

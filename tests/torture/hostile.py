@@ -40,6 +40,7 @@ OWN: dict[str, tuple[Harm, ...]] = {
     "run.json": (*JSON, *SIZES),
     "prepared.json": JSON,
     "state.safetensors": (*ARRAYS, forging.progress),
+    "from.safetensors": ARRAYS,
 }
 """What is done to a file by its name, beside what can be done to any."""
 COMMANDS: dict[str, tuple[str, ...]] = {
@@ -63,7 +64,7 @@ LOADED = (
         "rnncli.inference.scorer",
         "rnncli.graph.saving",
     ),
-    *("rnncli.training.run", "safetensors.torch", "tests.cli.conftest", "tests.folders"),
+    *("rnncli.training.run", "torch._dynamo", "safetensors.torch", "tests.cli.conftest", "tests.folders"),
 )
 """Modules that a call would spend its time on."""
 ALLOWED = {"held out": (0, 3, 4), "list": (0,)}
@@ -250,6 +251,7 @@ def _make_all(folder: Path) -> None:
         "both": partial(_trained, direction="both", cell="gru"),
         "lines": partial(_trained, unit="lines", ema=0.9),
         "averaged": partial(_trained, unit="stream", optimizer="asgd", learning_rate=2.0),
+        "adapted": partial(_trained, start=folder / "averaged"),
     }
     scores = {}
     for name, make in makers.items():
@@ -267,20 +269,18 @@ def _lowered(path: Path, precision: Precision) -> None:
     export(whole, weights=precision, out=path)
 
 
-def _trained(path: Path, **given: object) -> None:
-    from tests.conftest import TINY_TEXT, train_small
+def _trained(path: Path, start: Path | None = None, **given: object) -> None:
+    """A run to its end, with all that it leaves. ``start``: the model that it starts from."""
+    from rnncli.api import TrainRequest, open_run
+    from tests.conftest import TINY_TEXT
 
     corpus = path.with_name(f"{path.name}.txt")
     corpus.write_text(TINY_TEXT)
-    small: dict[str, object] = {
-        "steps": 6,
-        "hidden_size": 8,
-        "embedding_size": 8,
-        "vocab_size": 30,
-        "batch_size": 4,
-        "bptt": 8,
-    }
-    train_small(corpus, path, **{**small, "precision": "fp32", **given})
+    sizes = {} if start else {"hidden_size": 8, "embedding_size": 8, "layers": 1, "vocab_size": 30}
+    small: dict[str, object] = {"steps": 6, "batch_size": 4, "bptt": 8, "precision": "fp32", **sizes, **given}
+    where = {"corpora": (str(corpus),), "out": str(path), "from_model": None if start is None else str(start)}
+    for _ in open_run(TrainRequest(given=small, device="cpu", threads=1, **where)).events():  # type: ignore[arg-type]
+        pass
 
 
 def _scores(folder: Path) -> list[float]:
