@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rnncli.errors import ConfigError, ModelError, RnncliError
-from rnncli.guarded import LONGEST_JSON, read_plain
+from rnncli.guarded import LONGEST_JSON, check_within, read_file, read_plain
 from rnncli.naming import LONGEST_NAME, is_name, is_reserved
 from rnncli.naming import STARTER as STARTER
 from rnncli.naming import check_name as check_name
@@ -138,6 +138,22 @@ def entry(folder: Path, name: str | None = None) -> Entry:
         value = None
     config = value if isinstance(value, dict) else {}
     return Entry(name=name or folder.name, folder=folder, config=config, created=_created(config, path))
+
+
+def shown(path: Path) -> str:
+    """A text of a model folder, to be shown as it is; a ModelError where it is none, or longer than anyone reads."""
+    try:
+        return read_file(path, LONGEST_JSON).decode("utf-8", "replace")
+    except OSError as error:
+        raise ModelError(f"{path} cannot be shown: {error.strerror}", hint="Copy the folder again.") from error
+
+
+def check_link(path: Path) -> None:
+    """Refuse a file in a model's training/ that is a link to somewhere else."""
+    try:
+        check_within(path.parent.parent, path)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be shown: {error.strerror}", hint="Copy the folder again.") from error
 
 
 def _created(config: dict[str, Any], path: Path) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rnncli.config import TokenizerConfig, TokenizerKind
 from rnncli.text.tokenizers import char, hybrid
-from rnncli.text.tokenizers.base import Encoding, Ids, Tokenizer
+from rnncli.text.tokenizers.base import MOST_ENTRIES, Encoding, Ids, Tokenizer
 from rnncli.text.tokenizers.bpe import BPETokenizer
 from rnncli.text.tokenizers.byte import ByteTokenizer
 from rnncli.text.tokenizers.char import CharTokenizer
@@ -39,6 +39,6 @@ def train_tokenizer(blocks: Iterable[str], config: TokenizerConfig) -> Tokenizer
     return TOKENIZERS[config.kind].train(blocks, config)
 
 
-def load_tokenizer(path: Path, kind: TokenizerKind) -> Tokenizer:
-    """The tokenizer in a file, of the kind that the model's config.json names."""
-    return TOKENIZERS[kind].load(path)
+def load_tokenizer(path: Path, kind: TokenizerKind, entries: int = MOST_ENTRIES) -> Tokenizer:
+    """The tokenizer in a file, of the kind that the model's config.json names and of so many tokens at most."""
+    return TOKENIZERS[kind].load(path, entries)
