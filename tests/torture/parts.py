@@ -46,6 +46,6 @@ class Part:
 
 PARTS = (
     Part("crowd", "processes that score with one model folder at once", "crowd:score", 100, 6, alone=True),
-    Part("folders", "model folders harmed, forged, swapped, linked elsewhere", "hostile:attempts", 2000, 60),
+    Part("folders", "model folders harmed, forged, swapped, linked elsewhere", "hostile:attempts", 2000, 40),
     Part("fuzz-folders", "inputs of a model folder's readers, guided by coverage", "fuzz_folders:attempts", 40_000, 1),
 )
