@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from rnncli.errors import ModelError
-from rnncli.guarded import open_file, size_of, unique
+from rnncli.guarded import open_file, size_of, told, unique
 from rnncli.precision import WEIGHT_STEPS, Arrays, is_range
 from rnncli.text.files import write_bytes
 
@@ -85,7 +85,7 @@ def load_arrays(path: Path) -> Arrays:
     except FileNotFoundError:
         raise ModelError(f"{path.parent} holds no {path.name}", hint=CURE) from None
     except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
-        raise ModelError(f"{path} is truncated or altered: {error}", hint=CURE) from error
+        raise ModelError(f"{path} is truncated or altered: {told(error)}", hint=CURE) from error
 
 
 def read_places(path: Path) -> dict[str, ArrayPlace]:
@@ -115,8 +115,7 @@ def read_header(path: Path) -> tuple[dict[str, ArrayPlace], dict[str, str]]:
     except FileNotFoundError:
         raise ModelError(f"{path.parent} holds no {path.name}", hint=CURE) from None
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise ModelError(f"{path} is truncated or altered: {reason}", hint=CURE) from error
+        raise ModelError(f"{path} is truncated or altered: {told(error)}", hint=CURE) from error
     return {place.name: place for place in places}, words
 
 

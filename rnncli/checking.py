@@ -14,7 +14,7 @@ from rnncli.arrays import CURE, LONGEST_FILE, ArrayPlace, Stamp, read_places, sh
 from rnncli.config import Direction, ModelConfig, Precision, from_dict
 from rnncli.device import available_memory
 from rnncli.errors import ConfigError, DeviceError, ModelError
-from rnncli.guarded import LONGEST_JSON, read_plain
+from rnncli.guarded import LONGEST_JSON, one_line, read_plain, told
 from rnncli.precision import ArrayKind, stored_arrays
 from rnncli.text.tokenizers import TOKENIZERS
 from rnncli.text.tokenizers.base import Tokenizer
@@ -42,8 +42,7 @@ def read_json(path: Path, most: int = LONGEST_JSON) -> dict[str, Any]:
     except FileNotFoundError:
         raise ModelError(f"{path.parent} holds no {path.name}", hint="Train a model: rnncli train CORPUS") from None
     except (OSError, ValueError, RecursionError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise ModelError(f"{path} cannot be read: {reason}", hint=CURE) from error
+        raise ModelError(f"{path} cannot be read: {told(error)}", hint=CURE) from error
     if not isinstance(value, dict):
         raise ModelError(f"{path} is no JSON object", hint=CURE)
     return value
@@ -57,7 +56,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise ModelError(f"{folder / CONFIG} is not a model's config.json: it has no format number", hint=CURE)
     if number > FORMAT:
         raise ModelError(
-            f"{folder / CONFIG} has format {number}; this program reads {FORMAT} and older",
+            f"{folder / CONFIG} has format {str(number)[:20]}; this program reads {FORMAT} and older",
             hint="Upgrade rnncli.",
         )
     if not isinstance(config.get("fingerprints"), dict) or not isinstance(config.get("parts"), list):
@@ -93,7 +92,7 @@ def read_described(folder: Path) -> Described:
     described = config.get("tokenizer")
     kind: Any = described.get("kind") if isinstance(described, dict) else None
     if not isinstance(kind, str) or kind not in TOKENIZERS:
-        named = f": {kind[:40]}" if isinstance(kind, str) else ""
+        named = f": {one_line(kind[:40])}" if isinstance(kind, str) else ""
         raise ModelError(f"{folder / CONFIG} names no tokenizer that this program knows{named}", hint=CURE)
     return Described(config, _parts(folder, config), TOKENIZERS[kind])
 
@@ -152,8 +151,7 @@ def _parts(folder: Path, config: Mapping[str, Any]) -> dict[Direction, tuple[Mod
         try:
             found[part.get("direction", "forward")] = from_dict(ModelConfig, part["model"]), precision
         except (ConfigError, KeyError, TypeError) as error:
-            reason = str(error)[:200]
-            raise ModelError(f"{folder / CONFIG} describes no network: {reason}", hint=CURE) from error
+            raise ModelError(f"{folder / CONFIG} describes no network: {told(error)}", hint=CURE) from error
     return {direction: found[direction] for direction in directions}
 
 
@@ -163,7 +161,7 @@ def check_places(path: Path, expected: Mapping[str, ArrayKind], places: Mapping[
         have = (places[name].dtype, places[name].shape) if name in places else None
         if have != expected.get(name):
             raise ModelError(
-                f"{path}: array {name} is {_words(have)}, expected {_words(expected.get(name))}", hint=CURE
+                f"{path}: array {one_line(name)} is {_words(have)}, expected {_words(expected.get(name))}", hint=CURE
             )
 
 

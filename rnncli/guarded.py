@@ -16,6 +16,8 @@ from typing import Any, BinaryIO
 
 LONGEST_JSON = 4 << 20
 """Bytes of config.json and its like."""
+LONGEST_TOLD = 200
+"""Characters of an error that come from a file."""
 PIECE = 1 << 20
 """Bytes that are read at a time."""
 
@@ -84,3 +86,15 @@ def unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         raise ValueError("a key stands twice")
     return found
+
+
+def one_line(text: str) -> str:
+    """What a file says, in one line that a person reads: it may be long, and hold anything."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in text[:LONGEST_TOLD])
+
+
+def told(error: BaseException) -> str:
+    """What an error says, likewise."""
+    if isinstance(error, KeyError):
+        return one_line(f"it lacks {error}")
+    return one_line(error.strerror if isinstance(error, OSError) and error.strerror else str(error))

@@ -204,11 +204,11 @@ def card_of(folder: Path, config: Mapping[str, Any], samples: Sequence[str] = ()
     """The card of a folder; a ModelError where config.json, which anyone may have written, does not tell enough."""
     from rnncli.errors import ModelError
     from rnncli.formats.card import model_card
+    from rnncli.guarded import told
     from rnncli.store import CONFIG
 
     try:
         return model_card(folder.name, config, samples, reference=library.reference(folder))
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
-        told = f"{type(error).__name__} {error}"[:200]
-        message = f"{folder / CONFIG} does not tell what a card tells: {told}"
+        message = f"{folder / CONFIG} does not tell what a card tells: {type(error).__name__} {told(error)}"
         raise ModelError(message, hint="Copy the folder again from where it came, or train the model again.") from error

@@ -23,6 +23,7 @@ from rnncli.config import CorpusConfig, Device, Direction, ModelConfig, Tokenize
 from rnncli.device import Machine
 from rnncli.errors import ConfigError, CorpusError, ModelError, RnncliError
 from rnncli.events import Setting
+from rnncli.guarded import told
 from rnncli.records import Tally
 from rnncli.store import TOKENIZER, TRAINING, read_json, write_json
 from rnncli.text.escapes import bytes_of
@@ -99,7 +100,7 @@ class RunConfig:
             values |= {"plan": typed(Plan, plan), "facts": typed(CorpusFacts, facts)}
             return typed(cls, {**values, "corpora": _each(str, values["corpora"])})
         except (ConfigError, KeyError, TypeError, AttributeError) as error:
-            raise ModelError(f"{path} is altered: {str(error)[:200]}", hint="Train again with --overwrite.") from error
+            raise ModelError(f"{path} is altered: {told(error)}", hint="Train again with --overwrite.") from error
 
 
 def _each(kind: type, values: Any) -> tuple[Any, ...]:
@@ -226,7 +227,7 @@ def load_prepared(folder: Path, run: RunConfig) -> Prepared:
         if not (baseline is None or isinstance(baseline, float)) or min(train.count, valid.count) < 1:
             raise TypeError("it counts what cannot be")
     except (KeyError, TypeError, AttributeError) as error:
-        message = f"{inner / PREPARED} is altered: {str(error)[:200]}"
+        message = f"{inner / PREPARED} is altered: {told(error)}"
         raise ModelError(message, hint="Train again with --overwrite.") from error
     asked = run.plan.tokenizer
     tokenizer: Tokenizer = TOKENIZERS[asked.kind].load(folder / TOKENIZER, asked.vocab_size + BESIDE[asked.kind])

@@ -12,7 +12,7 @@ from pathlib import Path
 from rnncli.arrays import ArrayPlace, pieces, read_header
 from rnncli.config import typed
 from rnncli.errors import ModelError
-from rnncli.guarded import open_file
+from rnncli.guarded import open_file, told
 
 STATE = "state.safetensors"
 
@@ -62,7 +62,7 @@ def check_state(path: Path) -> tuple[dict[str, ArrayPlace], Progress]:
     except ModelError as error:
         raise ModelError(error.message, hint=cure(path)) from error
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ModelError(f"{path} is truncated or altered: {str(error)[:200]}", hint=cure(path)) from error
+        raise ModelError(f"{path} is truncated or altered: {told(error)}", hint=cure(path)) from error
 
 
 def cure(path: Path) -> str:

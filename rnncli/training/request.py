@@ -14,6 +14,7 @@ from rnncli.config import Device, ModelConfig, TokenizerConfig, from_dict, optio
 from rnncli.device import Machine, find_machine
 from rnncli.errors import ConfigError, ModelError
 from rnncli.events import Setting
+from rnncli.guarded import told
 from rnncli.store import CONFIG, Stored, open_folder
 from rnncli.text.read import check_encoding
 from rnncli.text.split import Parts
@@ -127,7 +128,7 @@ def _tokenizer_settings(source: Stored) -> dict[str, Any]:
     try:
         tokenizer = from_dict(TokenizerConfig, source.config["tokenizer"])
     except ConfigError as error:
-        message = f"{source.folder / CONFIG} describes no tokenizer: {error.message[:200]}"
+        message = f"{source.folder / CONFIG} describes no tokenizer: {told(error)}"
         raise ModelError(message, hint="Copy the folder again from where it came.") from error
     return {f.name: getattr(tokenizer, f.name) for f in options_of(TokenizerConfig)}
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from rnncli.arrays import ArrayPlace
 from rnncli.errors import ModelError
+from rnncli.guarded import told
 from rnncli.text.files import write_bytes
 from rnncli.training.progress import STATE as STATE
 from rnncli.training.progress import Progress as Progress
@@ -64,7 +65,7 @@ def load_state(folder: Path, expected: Expected | None = None) -> tuple[Progress
             raise ValueError("it was at a place that the text does not have")
         return progress, tensors
     except (SafetensorError, OSError, ValueError, KeyError) as error:
-        message = f"{path} is truncated or altered: {str(error)[:200]}"
+        message = f"{path} is truncated or altered: {told(error)}"
         raise ModelError(message, hint=cure(path)) from error
 
 

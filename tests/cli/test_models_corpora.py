@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -153,3 +154,30 @@ def test_columns() -> None:
         "5 B", "999 B", "1.0 kB", "123 kB", "5.0 MB", "2000 GB",
     ]  # fmt: skip
     assert [human_count(n) for n in (5, 1500, 1_900_000)] == ["5", "1.5k", "1.9M"]
+
+
+@pytest.mark.parametrize("name", ["config.json", "README.md", "training/valid.txt"])
+def test_what_is_shown_of_a_folder_lies_in_it(here: Call, tmp_path: Path, name: str) -> None:
+    folder = put("poems")
+    (folder / name).unlink()
+    (tmp_path / "secret").write_text("{secret}")
+    (folder / name).symlink_to(tmp_path / "secret")
+    words = ("corpora", "show", "poems", "--valid") if name.startswith("training") else ("models", "show", "poems")
+    if name == "config.json":
+        (folder / "README.md").unlink()
+    code, out, err = here(*words)
+    assert (code, out) == (3, "")
+    assert "leads out of the folder" in err
+    assert "secret}" not in here("models", "list", "--json").out
+
+
+@pytest.mark.parametrize("name", ["config.json", "README.md"])
+def test_a_file_that_takes_no_place_is_not_read_through(here: Call, name: str) -> None:
+    folder = put("poems")
+    os.truncate(folder / name, 100 << 30)
+    assert here("models", "list").code == 0
+    if name == "config.json":
+        (folder / "README.md").unlink()
+    code, out, err = here("models", "show", "poems")
+    assert (code, out) == (3, "")
+    assert "more than" in err

@@ -24,8 +24,9 @@ from rnncli.library import entry
 from rnncli.store import CONFIG, TOKENIZER, TRAINING, WEIGHTS, part_config
 from rnncli.text.tokenizers import TOKENIZERS
 from rnncli.training.check import check_states
-from rnncli.training.log import cut_log
-from rnncli.training.prepare import PREPARED, RUN, RunConfig, load_prepared
+from rnncli.training.log import LOG, cut_log
+from rnncli.training.prepare import PREPARED, RUN, RunConfig, load_prepared, prepare
+from rnncli.training.request import TrainRequest, open_request
 from tests.nets import config_of
 from tests.torture.fuzzing import Fuzzed
 from tests.torture.fuzzing import attempts as attempts_of
@@ -41,9 +42,7 @@ def _folder() -> Path:
     """A place for files, as long as the process lives."""
     held = tempfile.TemporaryDirectory()
     _HELD.append(held)
-    folder = Path(held.name)
-    (folder / TRAINING).mkdir()
-    return folder
+    return Path(held.name)
 
 
 _HELD: list[tempfile.TemporaryDirectory[str]] = []
@@ -105,13 +104,14 @@ def tokenizer(data: bytes) -> None:
 
 def run(data: bytes) -> None:
     """training/run.json, prepared.json and log.jsonl: by the first byte."""
-    which, folder = data[0] % 3 if data else 0, _folder()
-    path = _put(f"{TRAINING}/{(RUN, PREPARED, 'log.jsonl')[which]}", data[1:])
+    which, run, folder = data[0] % 3 if data else 0, _run(), _prepared()
+    path = folder / TRAINING / (RUN, PREPARED, LOG)[which]
+    path.write_bytes(data[1:])
     try:
         if which == 0:
             check_states(folder, RunConfig.load(folder))
         elif which == 1:
-            load_prepared(folder, _run())
+            load_prepared(folder, run)
         else:
             cut_log(path, 5)
             assert all((json.loads(line).get("step") or 0) <= 5 for line in path.read_text().splitlines())
@@ -120,25 +120,22 @@ def run(data: bytes) -> None:
 
 
 @functools.cache
-def _whole() -> dict[str, bytes]:
-    """The files of a run that was prepared, by name."""
-    from tests.conftest import train_small
-
-    with tempfile.TemporaryDirectory() as name:
-        corpus = Path(name) / "corpus.txt"
-        corpus.write_text(TEXT * 20)
-        folder = train_small(corpus, Path(name) / "model", steps=2, hidden_size=4, embedding_size=4, vocab_size=9)
-        return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+def _prepared() -> Path:
+    """A run whose text is prepared; all of its files, without PyTorch."""
+    folder = _folder() / "prepared"
+    (folder / TRAINING).mkdir(parents=True)
+    corpus = _folder() / "corpus.txt"
+    corpus.write_text(TEXT * 20)
+    given = {"steps": 2, "hidden_size": 4, "embedding_size": 4, "vocab_size": 9}
+    opened = open_request(TrainRequest(corpora=(str(corpus),), given=given, out=str(folder / "new"), device="cpu"))
+    opened.config.save(folder)
+    prepare(folder, opened.config, opened.parts, tokenizer=None, check=lambda: None)
+    return folder
 
 
 @functools.cache
 def _run() -> RunConfig:
-    folder = _folder()
-    (folder / TRAINING / RUN).write_bytes(_whole()[RUN])
-    for name in ("train.ids", "valid.ids"):
-        (folder / TRAINING / name).write_bytes(_whole()[name])
-    (folder / TOKENIZER).write_bytes(_whole()[TOKENIZER])
-    return RunConfig.load(folder)
+    return RunConfig.load(_prepared())
 
 
 def header_seeds() -> Sequence[bytes]:
@@ -167,8 +164,9 @@ def tokenizer_seeds() -> Sequence[bytes]:
 
 
 def run_seeds() -> Sequence[bytes]:
-    names = (RUN, PREPARED, "log.jsonl")
-    return [bytes([number]) + _whole()[name] for number, name in enumerate(names)]
+    inner = _prepared() / TRAINING
+    log = b'{"event": "StepDone", "step": 5, "loss": 2.5}\n{"event": "Evaluated", "step": 6}\n{"event": "Notice"}\n'
+    return [b"\x00" + (inner / RUN).read_bytes(), b"\x01" + (inner / PREPARED).read_bytes(), b"\x02" + log]
 
 
 FUZZED = (

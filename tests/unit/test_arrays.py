@@ -9,11 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from rnncli.arrays import check_numbers, load_arrays, read_header, read_places, save_arrays
 from rnncli.errors import ModelError
 
-ARRAYS = {"main/a": np.arange(6, dtype=np.float32).reshape(2, 3), "main/b": np.ones(4, np.int8)}
+ARRAYS: dict[str, NDArray[Any]] = {
+    "main/a": np.arange(6, dtype=np.float32).reshape(2, 3),
+    "main/b": np.ones(4, np.int8),
+}
 
 
 def put(path: Path, header: Any, data: bytes = bytes(28), *, length: int | None = None) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rnncli.guarded import PIECE, check_within, open_file, read_file, read_plain, unique
+from rnncli.guarded import PIECE, check_within, open_file, read_file, read_plain, told, unique
 
 
 @pytest.fixture
@@ -82,3 +82,9 @@ def test_a_key_that_stands_twice_is_an_error() -> None:
     assert unique([("a", 1), ("b", 2)]) == {"a": 1, "b": 2}
     with pytest.raises(ValueError, match="twice"):
         unique([("a", 1), ("a", 1)])
+
+
+def test_what_a_file_says_is_told_in_one_line_that_is_not_long() -> None:
+    assert told(ValueError("no\n\x1b[2J such" + "x" * 1000)) == "no\ufffd\ufffd[2J such" + "x" * 188
+    assert told(KeyError("format")) == "it lacks 'format'"
+    assert told(OSError(2, "No such file", "name")) == "No such file"

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from rnncli.errors import ConfigError, DeviceError, ModelError, RnncliError
 from rnncli.inference import choice, opening
 from rnncli.inference.choice import GPU_PAYS, Choice, choose
-from rnncli.inference.engine import Engine
+from rnncli.inference.engine import Engine, Targets
 from rnncli.inference.onnx_engine import OnnxEngine
 from rnncli.inference.opening import ATTEMPTS, open_engine
 from rnncli.inference.torch_engine import TorchEngine
 from rnncli.precision import parameter_count
 from rnncli.store import GRAPH, WEIGHTS, Stored
-from tests.folders import make_folder
+from tests.folders import make_folder, network_of, save_folder, tokenizer_of, train_briefly
 
 FEW, MANY = GPU_PAYS - 1, GPU_PAYS
 RUNTIMES = ("there", "missing")
@@ -280,3 +280,18 @@ def opinions(engine: Engine) -> NDArray[Any]:
     """Log-probabilities after a text of three tokens."""
     found, _ = engine.advance(np.array([[5, 6, 7]]), np.array([3]), engine.start(1), want="last")
     return found.logprob
+
+
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+@pytest.mark.parametrize("want", ["targets", "details", "last"])
+def test_weights_whose_sums_overflow_give_no_score(tmp_path: Path, engine: Any, want: Any) -> None:
+    """Each is a number; their products are not."""
+    model, tokenizer = network_of("rnn", "relu", "byte", "untied", 1), tokenizer_of("byte")
+    arrays = {name: np.full_like(array, 3e38) for name, array in train_briefly(model, tokenizer).items()}
+    folder = save_folder(tmp_path / "model", arrays, model, tokenizer)
+    opened = open_engine(folder, device="cpu", engine=engine).engine
+    none = np.zeros(1, np.int64)
+    targets = None if want == "last" else Targets(none, none, none)
+    with pytest.raises(ModelError, match="overflow") as caught:
+        opened.advance(np.array([[1]]), np.array([1]), opened.start(1), want=want, targets=targets)
+    assert str(folder) in caught.value.message

@@ -333,9 +333,12 @@ def test_what_is_no_file_of_the_folder_is_refused_without_being_read(
         path.touch()
         os.truncate(path, 100 << 30)  # takes no place
     read: list[int] = []
-    monkeypatch.setattr(
-        "rnncli.checking.sha256", lambda path, most: read.append(size_of_file(path, most)) or sha256(path, most)
-    )
+
+    def watched(path: Path, most: int) -> str:
+        read.append(size_of_file(path, most))
+        return sha256(path, most)
+
+    monkeypatch.setattr("rnncli.checking.sha256", watched)
     refused(folder, name)
     assert sum(read) < 1 << 20
 
@@ -365,7 +368,12 @@ def test_a_folder_that_does_not_come_to_rest_is_not_hashed_again_and_again(
 ) -> None:
     (folder / TOKENIZER).write_bytes((folder / TOKENIZER).read_bytes() + b" ")
     looked_at: list[str] = []
-    monkeypatch.setattr("rnncli.checking.sha256", lambda path, most: looked_at.append(path.name) or sha256(path, most))
+
+    def watched(path: Path, most: int) -> str:
+        looked_at.append(path.name)
+        return sha256(path, most)
+
+    monkeypatch.setattr("rnncli.checking.sha256", watched)
     pauses: list[float] = []
     monkeypatch.setattr("rnncli.store.time.sleep", pauses.append)
     with pytest.raises(ModelError, match="vouches for"):

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from rnncli.config import TokenizerConfig, TokenizerKind
 from rnncli.errors import ModelError
-from rnncli.guarded import read_plain, unique
+from rnncli.guarded import read_plain, told, unique
 from rnncli.text.escapes import bytes_of, has_lone, segments, text_of
 from rnncli.text.files import replacing
 from rnncli.text.tokenizers.base import MOST_ENTRIES, Encoding, Ids
@@ -99,8 +99,7 @@ class HFTokenizer(abc.ABC):
         except OtherKindError:
             raise ModelError(f"{path} holds no {cls.kind} tokenizer", hint=_CURE) from None
         except Exception as error:  # the library raises nothing narrower
-            reason = (str(error).splitlines() or [""])[0][:200]
-            raise ModelError(f"{path} is damaged and holds no tokenizer: {reason}", hint=_CURE) from None
+            raise ModelError(f"{path} is damaged and holds no tokenizer: {told(error)}", hint=_CURE) from None
         return cls(inner, data)
 
     @classmethod
