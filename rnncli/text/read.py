@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from rnncli.errors import ConfigError, CorpusError
-from rnncli.text.escapes import has_lone, text_of
+from rnncli.text.escapes import AS_ESCAPES, has_lone, text_of
 from rnncli.text.sources import Source, chunks, find_sources, looks_binary, many_nuls
 
 __all__ = [
@@ -98,7 +98,7 @@ def _decoded(source: Source, name: str, size: int) -> Iterator[str]:
             if decoder is None:
                 if name == "utf-8":
                     name = next((wide for mark, wide in _MARKS if chunk.startswith(mark)), name)
-                decoder = codecs.getincrementaldecoder(name)("strict")
+                decoder = codecs.getincrementaldecoder(name)(AS_ESCAPES if source.own else "strict")
             done += len(chunk)
             text = _decode(decoder, chunk, done, source, name)
             if done == len(chunk):
@@ -126,7 +126,7 @@ def _filled(parts: Iterator[bytes], size: int) -> Iterator[bytes]:
 def _decode(decoder: codecs.IncrementalDecoder, chunk: bytes, done: int, source: Source, name: str) -> str:
     """The text of a chunk, where ``done`` bytes have been read with it; an empty chunk is the end."""
     wide = name.startswith(("utf-16", "utf-32"))
-    if not wide and (many_nuls(chunk) or (done == len(chunk) and looks_binary(chunk))):
+    if not wide and not source.own and (many_nuls(chunk) or (done == len(chunk) and looks_binary(chunk))):
         raise CorpusError(f"{source.name} looks like binary data, not text", hint=_BINARY_HINT)
     try:
         return decoder.decode(chunk, final=not chunk)

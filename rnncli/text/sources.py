@@ -118,6 +118,8 @@ class Source:
     size: int
     path: Path | None = None
     spool: Spool | None = field(default=None, repr=False, compare=False)
+    own: bool = False
+    """Written by this program (``bytes_of``): text, whatever it looks like."""
 
     def open(self) -> BinaryIO:
         """A new stream of its bytes, decompressed."""

@@ -48,7 +48,7 @@ def here(count: int, seed: int, folder: Path) -> Iterator[Tried]:
         r = random.Random(f"{seed}:{number}")
         arguments = command_line(r)
         shutil.copytree(shelf, room / "work", symlinks=True)
-        with _inside(room, r.choice(STDIN_FILES)) as watch:
+        with inside(room, r.choice(STDIN_FILES)) as watch:
             what = _try(arguments)
         shutil.rmtree(room)
         what = what or "; ".join(watch.found)
@@ -121,7 +121,7 @@ WATCH = Watch()
 
 
 @contextlib.contextmanager
-def _inside(room: Path, stdin: str | None) -> Iterator[Watch]:
+def inside(room: Path, stdin: str | None) -> Iterator[Watch]:
     """The process in the work folder of a room, with a home and a place for temporary files there."""
     if WATCH.room is None and not hasattr(sys, "_rnncli_watched"):
         sys.addaudithook(WATCH)

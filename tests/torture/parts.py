@@ -48,5 +48,12 @@ PARTS = (
     Part("strings", "hostile strings through the five tokenizers", "strings:encode", 500_000, 2500),
     Part("commands", "random command lines, in one process", "commands:here", 2000, 40),
     Part("real-commands", "random command lines as processes, with pipes and terminals", "streams:real", 100, 2),
+    Part(
+        "escapes",
+        "commands on a terminal, with texts, names and words that would steer it",
+        "escapes:terminal",
+        200,
+        12,
+    ),
     Part("crowd", "processes that score with one model folder at once", "crowd:score", 100, 6, alone=True),
 )

@@ -14,8 +14,9 @@ ERROR = "rnncli: error: "
 UNFORESEEN = "--debug shows where."
 """The hint under an error that has a Python exception's name: nobody thought of it."""
 SHOWN = 300
-_DRAWN = re.compile(r"\x1b\[(?:[0-9;]*m|[0-9]*[ABCDGJK]|[0-9;]*H|\?25[lh])|\r")
-"""Colours, moves of the cursor, erasing, hiding the cursor: what the renderer itself writes to a terminal."""
+_COLORS = "0|1|31|32|36|1;31|38;5;(?:28|64|136|166|160)"
+_DRAWN = re.compile(rf"\x1b\[(?:{_COLORS})m|\x1b\[\?25[lh]|\r(?=\x1b\[(?:1A|2K))|\x1b\[(?:1A|2K)")
+"""What the renderer itself writes to a terminal, and no text in the tests holds: its colours, the live line's moves."""
 
 
 def fault(arguments: Sequence[str], code: int, out: str, err: str) -> str:
@@ -26,18 +27,20 @@ def fault(arguments: Sequence[str], code: int, out: str, err: str) -> str:
         return f"a traceback: {err[-SHOWN:]!a}"
     if UNFORESEEN in err:
         return f"an error that nobody foresaw: {err[-SHOWN:]!a}"
-    if any(re.match(r"[\w./<>-]*:?\d*:? ?\w*Warning: ", line) for line in err.splitlines()):
+    if any(re.match(r"[\w./<>-]*:?\d*:? ?\w*Warning: ", line) for line in err.split("\n")):
         return f"a warning of Python's: {err[-SHOWN:]!a}"
     if raw := raw_controls(err):
         return f"{raw!a} raw on stderr: {err[-SHOWN:]!a}"
+    err = _DRAWN.sub("", err)
     return _shape(arguments, code, err) or (_json(arguments, out) if code == DONE else "")
 
 
 def _shape(arguments: Sequence[str], code: int, err: str) -> str:
     """An error is one line and at most one of hint, the last ones; where all went well there is none."""
-    lines = err.splitlines()
+    lines = err.removesuffix("\n").split("\n")
     errors = [place for place, line in enumerate(lines) if line.startswith(ERROR)]
-    silent = code in (DONE, INTERRUPTED, CLOSED_PIPE) or (code == FAILED and "--fail" in arguments and not errors)
+    failed = code == FAILED and ("--fail" in arguments or lines[-1].endswith("[y/N]: ")) and not errors
+    silent = failed or code in (DONE, INTERRUPTED, CLOSED_PIPE)
     if silent:
         return f"exit code {code} and an error: {err[-SHOWN:]!a}" if errors else ""
     if len(errors) != 1 or not 1 <= len(lines) - errors[0] <= 2:

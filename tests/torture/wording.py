@@ -185,7 +185,9 @@ def _value(option: Any, name: str, r: random.Random, *, dry: bool) -> str:
     if choices:
         return r.choice((*choices, *choices, "", choices[0].upper()))
     if option.type.name.startswith("integer"):
-        huge = HUGE if dry or name not in (*COSTLY, *SIZES) else HUGE[:3] if name in SIZES else HUGE[1:2]
+        huge: tuple[str, ...] = (
+            HUGE if dry or name not in (*COSTLY, *SIZES) else HUGE[:3] if name in SIZES else HUGE[1:2]
+        )
         return r.choice((*INTEGERS, *huge))
     if option.type.name.startswith("float"):
         return r.choice(FLOATS if dry or name not in COSTLY else ("0", "0.001", "nan", "-inf", "-1", "5e-324", ""))

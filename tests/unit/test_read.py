@@ -21,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnncli.errors import ConfigError, CorpusError
+from rnncli.text.escapes import bytes_of
 from rnncli.text.read import check_encoding, decode_line, ended, find_sources, iter_lines, read_blocks
 from rnncli.text.sources import Source, Spool, without
 
@@ -231,6 +232,14 @@ def test_wrong_bytes_are_named_by_place(data: bytes, offset: str) -> None:
 def test_binary_data_is_called_that(data: bytes) -> None:
     with pytest.raises(CorpusError, match="looks like binary data"):
         text_of(data)
+
+
+def test_what_the_program_wrote_itself_is_text(tmp_path: Path) -> None:
+    text = "a\0b\0c\0\ud800\udc80\n"  # of UTF-7, say, or cut out of a text with a NUL here and there
+    (tmp_path / "own.txt").write_bytes(bytes_of(text))
+    with pytest.raises(CorpusError, match="looks like binary data"):
+        list(read_blocks(Source("own.txt", 0, tmp_path / "own.txt")))
+    assert "".join(read_blocks(Source("own.txt", 0, tmp_path / "own.txt", own=True))) == text
 
 
 def test_encodings() -> None:
