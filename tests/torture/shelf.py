@@ -89,8 +89,8 @@ def _packed(folder: Path) -> None:
 def _lists(folder: Path) -> None:
     lists = {
         "pairs.tsv": "group\tgood\tbad\na\tAnna saw.\tsaw Anna.\nb\x1b[1m\tBob\tbbo\n",
-        "nbest.tsv": "1\t-0.5\tAnna saw the moon\n1\t-0.4\tAnna sore the moon\n2\t1e308\tBob\n2\t-1e308\tBbo\n",
-        "tune.tsv": "1\t-0.5\tAnna saw\t0\n1\t-0.4\tAnna sore\t1\n2\t1e308\tBob\t1e308\n2\t-1e308\tBbo\t1.5e308\n",
+        "nbest.tsv": "1\t-0.5\tAnna saw the moon\n1\t-0.4\tAnna sore the moon\n2\t1e99\tBob\n2\t-1e99\tBbo\n",
+        "tune.tsv": "1\t-0.5\tAnna saw\t0\n1\t-0.4\tAnna sore\t1\n2\t1e99\tBob\t1e100\n2\t-1e99\tBbo\t9e99\n",
         "rows.tsv": "text\tlabel\tprefix\nAnna saw\tstream\tthe \nthe moon\tboth\t\u202e\x1b]0;x\x07\n",
         "ragged.tsv": "a\tb\nc\n\td\te\n",
         "huge.tsv": "1\t" + "9" * 5000 + "\ttext\t1e999\n",
