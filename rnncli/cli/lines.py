@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import codecs
 import os
 import select
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rnncli.cli.terminal import check_stdin, flush, say, say_waiting
@@ -76,8 +76,10 @@ class Lines:
             except CorpusError:
                 yield FLUSH  # what came before it is answered
                 raise
+            text, data = "", b""  # a line may fill the memory: nothing holds it while it is scored, nor afterwards
             if line is not None:
                 yield line
+            line = None
 
     def _shaped(self, line: Line, data: bytes) -> Line | None:
         return line if self._before is None else self._before(line, data)
@@ -91,11 +93,11 @@ class Lines:
             if file == STDIN:
                 document += 1
                 say_waiting("lines", quiet=self.quiet)
-                yield from ((document, STDIN, line) for line in _stdin_lines())
+                yield from map(partial(_of, document, STDIN), _stdin_lines())
                 continue
             for source in find_sources([file]) if found is None else found:
                 document += 1
-                yield from ((document, source.name, line) for line in raw_lines(source))
+                yield from map(partial(_of, document, source.name), raw_lines(source))
 
     def warn(self) -> None:
         """Say once, at the end, how many lines were not in the encoding."""
@@ -104,8 +106,14 @@ class Lines:
             say(f"{lines} not {self.encoding.upper()}, and scored by the bytes", quiet=self.quiet)
 
 
+def _of(document: int, file: str, line: bytes | None) -> tuple[int, str, bytes | None]:
+    return document, file, line
+
+
 def _stdin_lines() -> Iterator[bytes | None]:
     """Lines of stdin with their ends, each as soon as it is there; None before a wait."""
+    from rnncli.text.read import is_line, joined
+
     fd = check_stdin().fileno()
     first, pieces = True, list[bytes]()
     while True:
@@ -116,13 +124,13 @@ def _stdin_lines() -> Iterator[bytes | None]:
             break
         *lines, rest = data.split(b"\n")
         for line in lines:
-            yield b"".join([*pieces, line, b"\n"])
-            first, pieces = False, []
+            pieces += (line, b"\n")
+            yield joined(pieces)
+            first = False
         if rest:
             pieces.append(rest)
-    last = b"".join(pieces)
-    if last and not (first and last == codecs.BOM_UTF8):
-        yield last
+    if is_line(pieces, first=first):
+        yield joined(pieces)
 
 
 def _is_waiting(fd: int) -> bool:

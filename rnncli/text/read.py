@@ -16,7 +16,9 @@ __all__ = [
     "decode_line",
     "ended",
     "find_sources",
+    "is_line",
     "iter_lines",
+    "joined",
     "raw_lines",
     "read_blocks",
     "trim",
@@ -176,11 +178,24 @@ def _lines(stream: BinaryIO, name: str) -> Iterator[bytes]:
         begun.append(head)
         for piece in rest:
             begun.append(b"\n")
-            yield b"".join(begun)
-            first, begun = False, [piece]
-    last = b"".join(begun)
-    if last and not (first and last == codecs.BOM_UTF8):
-        yield last
+            yield joined(begun)
+            first = False
+            begun.append(piece)
+    if is_line(begun, first=first):
+        yield joined(begun)
+
+
+def joined(pieces: list[bytes]) -> bytes:
+    """The pieces as one. The list is empty then: of a line that fills the memory there is no second copy."""
+    whole = b"".join(pieces)
+    pieces.clear()
+    return whole
+
+
+def is_line(pieces: list[bytes], *, first: bool) -> bool:
+    """Whether what is left at the end of a file is a line: not where it is nothing, or the mark that may open it."""
+    nothing = (b"", codecs.BOM_UTF8) if first else (b"",)
+    return sum(map(len, pieces)) > len(codecs.BOM_UTF8) or b"".join(pieces) not in nothing
 
 
 def decode_line(line: bytes, encoding: str = "utf-8") -> tuple[str, bool]:

@@ -55,5 +55,15 @@ PARTS = (
         200,
         12,
     ),
+    Part("tables", "tables and texts made wrong, for their readers", "tables:tries", 20_000, 500),
+    Part("fuzzed-tables", "runs of a fuzzer over those readers and the tokenizers", "tables:fuzz", 60_000, 1),
+    Part(
+        "sizes",
+        "endless lines, packed files, very many words: memory stays bounded",
+        "sizes:bounded",
+        16,
+        1,
+        alone=True,
+    ),
     Part("crowd", "processes that score with one model folder at once", "crowd:score", 100, 6, alone=True),
 )

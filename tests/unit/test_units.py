@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rnncli.text import units
 from rnncli.text.escapes import bytes_of, has_lone, segments, text_of, without_lone
 from rnncli.text.units import SPACELESS, count, count_words, distinct_words, stand_in, word_spans
 
@@ -110,3 +111,14 @@ def test_segments_make_up_the_text(text: str) -> None:
     assert any(lone for _, _, lone in found) == has_lone(text)
     assert len(without_lone(text)) == len(text)
     assert not has_lone(without_lone(text))
+
+
+@pytest.mark.parametrize(
+    "piece", ["the moon ", "x", "春眠。", "「春」 눈 ", "a\u0301\n\t", "…!", "ก็ no ", "\udcff\ud800 é", "中a"]
+)
+def test_a_long_text_is_counted_in_pieces(piece: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "be " + piece * 500 + " end"
+    whole = (count_words(text), len(text), len(bytes_of(text)))
+    for size in (7, 64, 999):
+        monkeypatch.setattr(units, "LONG", size)
+        assert count(text) == whole
