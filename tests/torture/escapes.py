@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tests.conftest import train_small
 from tests.torture.commands import inside
-from tests.torture.hostile import STEERING, hostile, word
+from tests.torture.hostile_text import STEERING, hostile, word
 from tests.torture.parts import Tried
 from tests.torture.verdict import fault
 

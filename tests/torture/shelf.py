@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.conftest import TINY_TEXT, train_small
 from tests.folders import make_folder
-from tests.torture.hostile import PLAIN, SEQUENCES
+from tests.torture.hostile_text import PLAIN, SEQUENCES
 
 GOOD = TINY_TEXT[:600]
 ODD = os.fsdecode("odd\x1b[31m\u202ename\n".encode() + b"\xff.txt")

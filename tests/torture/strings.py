@@ -14,7 +14,7 @@ from rnncli.config import TokenizerConfig, TokenizerKind
 from rnncli.text.escapes import bytes_of, text_of, without_lone
 from rnncli.text.tokenizers import TOKENIZERS, Encoding, Tokenizer, train_tokenizer
 from rnncli.text.tokenizers.word import UNKNOWN
-from tests.torture.hostile import PLAIN, hostile, long_text
+from tests.torture.hostile_text import PLAIN, hostile, long_text
 from tests.torture.parts import Tried
 
 KINDS: tuple[TokenizerKind, ...] = tuple(TOKENIZERS)

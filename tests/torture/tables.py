@@ -14,7 +14,7 @@ import zstandard
 from rnncli.text.escapes import bytes_of
 from tests.torture import fuzzing, readers
 from tests.torture.fuzzing import Fuzzed
-from tests.torture.hostile import BYTES, PLAIN, SEQUENCES, hostile
+from tests.torture.hostile_text import BYTES, PLAIN, SEQUENCES, hostile
 from tests.torture.parts import Tried
 
 CELLS = (

@@ -8,7 +8,7 @@ from typing import Any
 
 from rnncli.cli.app import build
 from rnncli.cli.commands import Group, all_words, find
-from tests.torture.hostile import word
+from tests.torture.hostile_text import word
 from tests.torture.shelf import FILES, FOLDERS, LISTS, MODELS, NO_MODELS, PACKED, TEXTS
 
 Words = tuple[str, ...]
