@@ -5,6 +5,7 @@
 # make snapshots: take the screens anew with which the tests compare them
 # make help: write down what --help shows, after a change of a command or an option
 # make starter BOOKS=FOLDER: train the model that comes with the program
+# make locks: write anew which versions are installed, and the hashes of their files
 # make pictures: draw the pictures in the README anew
 PYTHON ?= python3
 VENV   := .venv
@@ -12,9 +13,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 HOSTS  := $(VENV)/.hosts
 FUZZ   := $(VENV)/.fuzz
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PROSE  := corpora/stories-en.txt corpora/dialogue-en.txt corpora/howto-en.txt
 
-.PHONY: demo test test-tui torture check unit snapshots help starter pictures clean
+.PHONY: demo test test-tui torture check unit snapshots help starter pictures locks clean
 
 demo: $(READY)
 	$(BIN)/rnncli train $(PROSE) --minutes 1 --name demo --overwrite
@@ -50,20 +52,27 @@ snapshots: $(READY)
 help: $(READY)
 	$(BIN)/python -m rnncli.cli.write_help
 
-$(READY): pyproject.toml constraints.txt
+# Each file that is installed is one whose hash stands in a lock, but torch's (torch.lock says why).
+$(READY): pyproject.toml requirements.lock torch.lock
 	$(PYTHON) -m venv $(VENV)
-	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(PIP) --require-hashes -r requirements.lock
+	$(PIP) -r torch.lock
+	$(PIP) --no-build-isolation --no-deps -e .
 	$(BIN)/python -m compileall -q rnncli
 	touch $@
 
 # The programs that a model can run in, for the tests of rnncli/integrations: 0.7 GB that nothing else needs.
-$(HOSTS): $(READY)
-	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[lm-eval,llm]'
+$(HOSTS): $(READY) hosts.lock
+	$(PIP) --require-hashes -r hosts.lock
 	touch $@
 
-$(FUZZ): $(READY)
-	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[fuzz]'
+$(FUZZ): $(READY) fuzz.lock
+	$(PIP) --require-hashes -r fuzz.lock
 	touch $@
+
+# After a change of what pyproject.toml asks for; UPGRADE=--upgrade takes the newest of everything but torch.
+locks: $(READY)
+	$(BIN)/python -m tests.supply.locks $(UPGRADE)
 
 # The model that ships with the program, from the public-domain books in BOOKS (train.txt.xz and valid.txt.xz).
 starter: $(READY)

@@ -123,7 +123,7 @@ class TokenScore:
 
     @property
     def surprisal_bits(self) -> float:
-        return -self.logprob / LN2
+        return (0.0 - self.logprob) / LN2  # of certainty 0, not -0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +142,7 @@ class WordScore:
 
     @property
     def surprisal_bits(self) -> float:
-        return -self.logprob / LN2
+        return (0.0 - self.logprob) / LN2  # of certainty 0, not -0
 
 
 @dataclass(frozen=True, kw_only=True)

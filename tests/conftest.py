@@ -60,8 +60,8 @@ def tiny_model(tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return train_small(tiny_corpus, folder, steps=30, hidden_size=24, embedding_size=24, vocab_size=60, unit="stream")
 
 
-def train_small(corpus: Path, folder: Path, **given: Any) -> Path:
-    """The folder of a model of one small layer, unless told otherwise, on one thread."""
+def train_small(corpus: Path, folder: Path, *, threads: int = 1, **given: Any) -> Path:
+    """The folder of a model of one small layer, unless told otherwise."""
     from rnncli.api import TrainRequest, open_run
 
     request = TrainRequest(
@@ -69,7 +69,7 @@ def train_small(corpus: Path, folder: Path, **given: Any) -> Path:
         given={"hidden_size": 16, "embedding_size": 16, "layers": 1, **given},
         out=str(folder),
         device="cpu",
-        threads=1,
+        threads=threads,
     )
     for _ in open_run(request).events():
         pass

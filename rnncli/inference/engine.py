@@ -6,11 +6,14 @@ on the right; ``lengths_B`` says how much of each is real.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from rnncli.errors import ModelError
 
 State: TypeAlias = tuple[NDArray[Any], ...]
 """Every array has its rows on axis 0: (B, width). Never changed in place."""
@@ -48,6 +51,19 @@ class Prediction(NamedTuple):
     rank: Ids | None = None
     entropy: Floats | None = None
     mass: Floats | None = None
+
+
+def finite(found: Prediction) -> Prediction:
+    """The same; a ModelError where a logarithm is none: the network has overflowed, and its numbers are wrong.
+
+    The smallest tells of all: it is NaN where any is.
+    """
+    if found.logprob.size and not math.isfinite(found.logprob.min()):
+        raise ModelError(
+            "the network overflows on this text: a log-probability is no finite number",
+            hint="Its weights are too large; train it again, with a smaller --learning-rate.",
+        )
+    return found
 
 
 class Engine(Protocol):

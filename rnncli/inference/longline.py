@@ -54,7 +54,7 @@ class LongLine:
         """A word that a cut runs through counts once."""
         text, before = self._open + piece, len(self._open)
         starts, ends = encoding.starts + before, encoding.ends + before
-        spelled = set(spelled_words(text, Encoding(encoding.ids, starts, ends, encoding.spelled)).tolist())
+        spelled = set(spelled_words(text, Encoding(encoding.ids, starts, ends, encoding.spelled)))
         self.spelled += len(spelled) - int(self._counted and 0 in spelled)
         if piece[-1].isspace():
             self._open, self._counted = "", False

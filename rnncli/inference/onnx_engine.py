@@ -18,7 +18,7 @@ except Exception as error:  # what a broken installation raises is anything
 
 from rnncli.arrays import stamp
 from rnncli.errors import ModelError, RnncliError
-from rnncli.inference.engine import Ids, Prediction, State, Targets, Want
+from rnncli.inference.engine import Ids, Prediction, State, Targets, Want, finite
 from rnncli.spec import CELLS, state_width
 from rnncli.store import WEIGHTS, Stored
 
@@ -106,9 +106,9 @@ class OnnxEngine:
             raise _failure(error) from error
         after = tuple(found[len(wanted) :])
         if want != "details":
-            return Prediction(found[0]), after
+            return finite(Prediction(found[0])), after
         assert targets is not None
-        return Prediction(found[0], found[1], found[2][targets.rows_M], found[3][targets.rows_M]), after
+        return finite(Prediction(found[0], found[1], found[2][targets.rows_M], found[3][targets.rows_M])), after
 
     def session(self, threads: int) -> onnxruntime.InferenceSession:
         """An open session whose runs use so many threads."""

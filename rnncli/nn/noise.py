@@ -10,10 +10,13 @@ from torch import Tensor
 
 
 class Noise:
-    """The dropout of one training step, drawn from ``generator`` in the order in which it is asked for."""
+    """The dropout of one training step, drawn from ``generator`` in the order in which it is asked for.
 
-    def __init__(self, generator: torch.Generator) -> None:
-        self.generator = generator
+    ``rows``: those that are read here of a batch of ``of``, whose dropout is that of the whole batch; without, all.
+    """
+
+    def __init__(self, generator: torch.Generator, rows: slice | None = None, of: int = 0) -> None:
+        self.generator, self.rows, self.of = generator, rows, of
 
     def mask(self, shape: tuple[int, ...], rate: float, like: Tensor) -> Tensor:
         """Zeros with probability ``rate``, else 1 / (1 - rate), as ``like``'s dtype and device.
@@ -34,7 +37,9 @@ class Noise:
         """Locked dropout: the same units at every time step of a row (Gal & Ghahramani 2016)."""
         if not rate:
             return x_BTD
-        return x_BTD * self.mask((x_BTD.shape[0], 1, x_BTD.shape[2]), rate, x_BTD)
+        if self.rows is None:
+            return x_BTD * self.mask((x_BTD.shape[0], 1, x_BTD.shape[2]), rate, x_BTD)
+        return x_BTD * self.mask((self.of, 1, x_BTD.shape[2]), rate, x_BTD)[self.rows]
 
     def weights(self, weight: Tensor, rate: float) -> Tensor:
         """DropConnect on a weight matrix (Merity, Keskar & Socher 2018)."""

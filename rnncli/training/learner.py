@@ -19,6 +19,7 @@ from rnncli.nn.noise import Noise
 from rnncli.nn.weights import named_parameters
 from rnncli.training.batches import Batch
 from rnncli.training.optim import Average, LossScale, Optimizer, Tensors, clip_gradients
+from rnncli.training.ranks import ALONE, Ranks
 from rnncli.training.state import under_prefix, with_prefix
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -37,10 +38,10 @@ class StepResult:
 class Learner:
     """A model with everything that its training changes. ``tensors`` and ``load`` are exact opposites."""
 
-    def __init__(self, model: LanguageModel, config: TrainConfig, machine: Machine) -> None:
+    def __init__(self, model: LanguageModel, config: TrainConfig, machine: Machine, ranks: Ranks = ALONE) -> None:
         self.device = torch.device(machine.kind)
         self.model = model.to(self.device).train()
-        self.config = config
+        self.config, self.ranks = config, ranks
         self.parameters = named_parameters(model)
         self.optimizer = Optimizer(self.parameters, config)
         self.average = Average(self.parameters, config)
@@ -57,19 +58,12 @@ class Learner:
 
     def step(self, batch: Batch, learning_rate: float, step: int, *, carry: bool) -> StepResult:
         """Take one step. Dropout is drawn from (seed, step) alone. ``carry``: go on from the last batch's state."""
-        inputs, targets, counted = (self._tensor(a) for a in (batch.inputs_BT, batch.targets_BT, batch.counted_BT))
         tokens = int(batch.counted_BT.sum())
-        state = self._state_before(batch, carry=carry)
-        noise = Noise(_generator(self.device, self.config.seed, step))
-        with self.autocast():
-            features_BTD, after = self.model(inputs, state, noise=noise)
-            features_ND = features_BTD.flatten(0, 1).to(self.dtype)
-            weights_N = counted.flatten().float() / tokens
-            loss = weighted_loss(features_ND, self.model.head, self.model.bias, targets.flatten(), weights_N)
         scale = self.scale.value if self.scale else 1.0
-        torch.autograd.backward(loss * scale)
+        loss, after = self._backward(batch, tokens, step, scale, carry=carry)
+        self._add_up(loss)
         norm = clip_gradients(self.parameters, self.config.clip_norm, scale)
-        value = float(loss.detach())
+        value = float(loss)
         finite = math.isfinite(value) and math.isfinite(norm)
         self.scale = self.scale.after(finite=finite) if self.scale else None
         if finite:
@@ -79,6 +73,32 @@ class Learner:
             self.optimizer.skip()
         self.carried = detach(after) if carry and finite else None
         return StepResult(value, norm, tokens, finite)
+
+    def _backward(self, batch: Batch, tokens: int, step: int, scale: float, *, carry: bool) -> tuple[Tensor, State]:
+        """This process's part of the loss, its gradients times ``scale`` in the parameters, and the state after it."""
+        mine, of = self.ranks.share(batch), len(batch.inputs_BT)
+        state = self._state_before(mine, carry=carry)
+        if not len(mine.inputs_BT):  # the last few lines of an epoch, and more processes than those
+            return torch.zeros((), device=self.device), state
+        inputs, targets, counted = (self._tensor(a) for a in (mine.inputs_BT, mine.targets_BT, mine.counted_BT))
+        rows = self.ranks.rows(of) if self.ranks.world > 1 else None
+        noise = Noise(_generator(self.device, self.config.seed, step), rows, of)
+        with self.autocast():
+            features_BTD, after = self.model(inputs, state, noise=noise)
+            features_ND = features_BTD.flatten(0, 1).to(self.dtype)
+            weights_N = counted.flatten().float() / tokens
+            loss = weighted_loss(features_ND, self.model.head, self.model.bias, targets.flatten(), weights_N)
+        torch.autograd.backward(loss * scale)
+        return loss.detach(), after
+
+    def _add_up(self, loss: Tensor) -> None:
+        """Make of every process's loss and gradients those of the whole batch."""
+        if self.ranks.world == 1:
+            return
+        for parameter in self.parameters.values():
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        self.ranks.add([loss, *(p.grad for p in self.parameters.values() if p.grad is not None)])
 
     def _state_before(self, batch: Batch, *, carry: bool) -> State:
         rows = len(batch.inputs_BT)
@@ -95,8 +115,9 @@ class Learner:
         return self.average.current()
 
     def tensors(self) -> Tensors:
-        """Everything that changes, by name, for the state of a run."""
-        carried = flat(self.carried) if self.carried is not None else ()
+        """Everything that changes, by name, for the state of a run: of all processes, and to be asked for in each."""
+        carried = () if self.carried is None else flat(self.carried)
+        carried = tuple(self.ranks.gather(one, self.config.batch_size) for one in carried)
         return {
             **with_prefix("parameter", self.parameters),
             **with_prefix("optimizer", self.optimizer.tensors()),
@@ -113,7 +134,8 @@ class Learner:
         average = {k: t.to(self.device) for k, t in under_prefix("average", tensors).items()}
         self.average.load(average, average_updates, average_on)
         carried = under_prefix("carried", tensors)
-        arrays = tuple(carried[str(i)].to(self.device) for i in range(len(carried)))
+        mine = self.ranks.rows(self.config.batch_size)
+        arrays = tuple(carried[str(i)][mine].to(self.device) for i in range(len(carried)))
         self.carried = unflat(arrays, self.model.config.layers) if arrays else None
 
 

@@ -15,6 +15,11 @@ from rnncli.cli import scoring
 PACKAGE = Path(__file__).parents[2] / "rnncli"
 FILES = sorted(PACKAGE.rglob("*.py"))
 LONGEST_FILE, LONGEST_BODY = 300, 40
+DANGEROUS_MODULES = {
+    *("pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "runpy"),
+    *("socket", "ssl", "http", "urllib", "urllib3", "requests", "httpx", "ftplib", "smtplib", "webbrowser"),
+}
+DANGEROUS_CALLS = {"eval", "exec", "torch.load", "torch.save", "np.load", "numpy.load", "os.system", "yaml.load"}
 
 
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -49,6 +54,19 @@ def test_each_module_says_what_it_is_and_has_a_name_that_does() -> None:
     silent = [str(f) for f in FILES if not ast.get_docstring(ast.parse(f.read_text(encoding="utf-8")))]
     assert not silent
     assert not [f for f in FILES if f.stem in ("utils", "util", "helpers", "misc", "common")]
+
+
+def test_nothing_unpickles_evaluates_or_talks_to_the_network() -> None:
+    """SECURITY.md promises it."""
+    found = []
+    for file in FILES:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            found += [f"{file}: import {name}" for name in names if name.split(".")[0] in DANGEROUS_MODULES]
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in DANGEROUS_CALLS:
+                found.append(f"{file}:{node.lineno} {ast.unparse(node.func)}")
+    assert not found
 
 
 @pytest.mark.parametrize("kind", [*config.TRAINING_OPTIONS, config.SampleConfig])

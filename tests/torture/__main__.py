@@ -29,6 +29,8 @@ RECORDS = (ROOT / "SECURITY.md", ROOT / "tests" / "bench" / "RESULTS.md")
 BEGIN, END = "<!-- torture: make torture RECORD=--record -->", "<!-- /torture -->"
 SHOWN = 20
 """Losses of a part that are told one by one."""
+LONGEST = 600
+"""Characters of each."""
 
 
 @dataclass
@@ -54,7 +56,7 @@ def try_part(part: Part, count: int, seed: int) -> None:
         except Exception:
             traceback.print_exc()
             last = traceback.format_exc().strip().splitlines()[-1]
-            print(json.dumps({"lost": f"the attempt itself failed: {last}", "times": 1}), flush=True)
+            print(json.dumps({"lost": f"the attempt itself failed: {last}", "times": 0}), flush=True)
 
 
 def run_part(part: Part, count: int, seed: int) -> Row:
@@ -69,7 +71,7 @@ def run_part(part: Part, count: int, seed: int) -> Row:
             if found["lost"]:
                 row.lost.append(found["lost"])
                 if len(row.lost) <= SHOWN:
-                    tell(f"{part.name}, seed {seed}, number {row.tried}: LOST: {found['lost']}")
+                    tell(f"{part.name}, seed {seed}, number {row.tried}: LOST: {found['lost'][:LONGEST]}")
     if process.returncode:
         row.lost.append(f"ended with {process.returncode}")
     if row.tried < count:

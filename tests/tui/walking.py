@@ -172,8 +172,9 @@ class Walker:
         await self.at(name)
         if self.app.performer.busy:
             await self.settle()
-        if not isinstance(self.app.focused, TextArea):
-            await self.press("escape")
+        for _ in range(2):  # the first may have closed a list of choices
+            if not isinstance(self.app.focused, TextArea):
+                await self.press("escape")
 
     async def to_chat_text(self) -> bool:
         """In the chat, with something in it; False under a model that does not write."""
