@@ -36,6 +36,8 @@ class Lines:
         self.strict = strict
         self.quiet = quiet
         self.invalid = 0
+        self.wide: str | None = None
+        """A file that begins as UTF-16 and UTF-32 do."""
         self._before = before
         """Makes of a line and its bytes, end included, the line that is scored, or none."""
         self._found = [self._find(file) for file in self.files]
@@ -52,6 +54,7 @@ class Lines:
         """``Line`` records, and FLUSH where nothing more is waiting."""
         from rnncli.inference.plan import FLUSH, Line
         from rnncli.text.read import check_encoding, decode_line, trim
+        from rnncli.text.sources import WIDE_MARKS
 
         if check_encoding(self.encoding).startswith(("utf-16", "utf-32")):
             raise ConfigError(f"lines cannot be told apart in {self.encoding}", hint="Convert the text to UTF-8.")
@@ -65,6 +68,7 @@ class Lines:
             text, valid = decode_line(trim(data, first=number == 1), self.encoding)
             if not valid:
                 self.invalid += 1
+                self.wide = file if number == 1 and data.startswith(WIDE_MARKS) else self.wide
                 if self.strict:
                     yield FLUSH
                     raise CorpusError(
@@ -100,10 +104,12 @@ class Lines:
                 yield from map(partial(_of, document, source.name), raw_lines(source))
 
     def warn(self) -> None:
-        """Say once, at the end, how many lines were not in the encoding."""
+        """Say once, at the end, how many lines were not in the encoding, and why if that is plain."""
         if self.invalid:
             lines = "1 line was" if self.invalid == 1 else f"{self.invalid:,} lines were"
             say(f"{lines} not {self.encoding.upper()}, and scored by the bytes", quiet=self.quiet)
+        if self.wide is not None:
+            say(f"{self.wide} begins as UTF-16 does: score it as UTF-8, iconv -f utf-16 converts it", quiet=self.quiet)
 
 
 def _of(document: int, file: str, line: bytes | None) -> tuple[int, str, bytes | None]:
