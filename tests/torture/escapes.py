@@ -220,7 +220,6 @@ def _wrong(r: random.Random) -> Arguments:
                 ["sample", "--prompts", odd],
                 ["score", "--below", odd],
                 ["train", "--valid", odd, "good"],
-                ["chat", "-m", odd],
             ),
         )
     ) + r.choice(([], ["--debug"]))

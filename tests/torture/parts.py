@@ -49,7 +49,7 @@ PARTS = (
     Part("strings", "hostile strings through the five tokenizers", "strings:encode", 500_000, 2_500),
     Part("commands", "random command lines, in one process", "commands:here", 2_000, 40),
     Part("real-commands", "random command lines as processes, with pipes and terminals", "streams:real", 100, 2),
-    Part("escapes", "commands on a terminal, their texts, names and words hostile", "escapes:terminal", 200, 12),
+    Part("escapes", "commands on a terminal, their texts, names and words hostile", "escapes:terminal", 500, 12),
     Part("tables", "tables and texts made wrong, for their readers", "tables:tries", 20_000, 500),
     Part("fuzzed-tables", "runs of a fuzzer over those readers and the tokenizers", "tables:fuzz", 60_000, 1),
     Part("sizes", "endless lines, packed files, very many words: memory bounded", "sizes:bounded", 16, 1, alone=True),
