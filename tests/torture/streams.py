@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
+import tty
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -98,6 +99,7 @@ def on_terminal(
 ) -> Ended:
     """The same with a terminal as standard output, and as what is not given."""
     leader, follower = pty.openpty()
+    tty.setraw(leader)  # what is written comes as it is
     given = follower if stdin is None else stdin
     child = subprocess.Popen(command, cwd=work, env=env, stdin=given, stdout=follower, stderr=err or follower)
     os.close(follower)
