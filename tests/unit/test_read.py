@@ -297,6 +297,19 @@ def test_one_endless_line_is_joined_in_linear_time() -> None:
     assert time.monotonic() - started < 3
 
 
+@pytest.mark.parametrize("end", [b"\n", b""])
+def test_a_line_that_is_handed_on_is_held_nowhere_else(end: bytes) -> None:
+    size = 8 << 20
+    stream = io.BytesIO(b"x" * size + end)
+    lines = iter_lines(stream)
+    tracemalloc.start()
+    line = next(lines)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(line) == size
+    assert held < 1.2 * size + (size if end else 0)  # with its end cut off it is a second one, of which the first goes
+
+
 def test_decode_line() -> None:
     assert decode_line("é".encode()) == ("é", True)
     assert decode_line(b"caf\xe9") == ("caf\udce9", False)
