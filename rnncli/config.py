@@ -201,6 +201,7 @@ class SampleConfig:
 Config = TokenizerConfig | CorpusConfig | ModelConfig | TrainConfig | SampleConfig
 TRAINING_OPTIONS: tuple[type[Any], ...] = (TrainConfig, TokenizerConfig, CorpusConfig, ModelConfig)
 C = TypeVar("C", bound=Config)
+T = TypeVar("T")
 
 
 def options_of(config: type[Any]) -> Iterator[dataclasses.Field[Any]]:
@@ -264,6 +265,17 @@ def from_dict(config: type[C], values: Mapping[str, Any]) -> C:
     if wrong:
         raise ConfigError(f"{config.__name__} cannot have {wrong[0]} {plain[wrong[0]]!r}")
     return validate(config(**plain))
+
+
+def typed(kind: type[T], values: Mapping[str, Any]) -> T:
+    """A record of values from JSON; a TypeError where one is not of its field's type, or is no number."""
+    hints = get_type_hints(kind)
+    for name, value in values.items():
+        hint = hints.get(name, object)
+        chosen = get_origin(hint) is not Literal or value in get_args(hint)
+        if not _fits(value, hint) or not chosen or (isinstance(value, float) and not math.isfinite(value)):
+            raise TypeError(f"{kind.__name__} cannot have {name} {value!r:.60}")
+    return kind(**values)
 
 
 def _fits(value: object, hint: Any) -> bool:

@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rnncli.errors import ConfigError, ModelError, RnncliError
+from rnncli.guarded import LONGEST_JSON, check_within, read_file, read_plain
+from rnncli.naming import LONGEST_NAME, is_name, is_reserved
+from rnncli.naming import STARTER as STARTER
+from rnncli.naming import check_name as check_name
 
 MODELS = Path("models")
 VARIABLE = "RNNCLI_MODEL"
-STARTER = "starter"
 CONFIG = "config.json"
-LONGEST_NAME = 80
 COMPRESSED = (".gz", ".xz", ".bz2", ".zst")
 PLAIN_STEMS = ("train", "input", "corpus")
 """File names that say nothing: the model takes the name of their folder."""
@@ -75,13 +77,22 @@ def reference(folder: str | Path) -> str:
     """What -m takes for a model's folder: its name where it lies in ./models, else a path that is no name."""
     path = Path(folder)
     same = path.parent == MODELS or path.parent.absolute() == MODELS.absolute()
-    if same and _is_name(path.name):
+    if same and is_name(path.name):
         return path.name
     return str(path) if len(path.parts) > 1 or path.is_absolute() else f".{os.sep}{path}"
 
 
+def find_run(name: str) -> Path:
+    """The folder of a training, given by name or folder, whether or not it has left a model."""
+    if name and _is_dir(Path(name) / "training"):
+        return Path(name)
+    if is_name(name) and _is_dir(MODELS / name):
+        return MODELS / name
+    return _find(name)
+
+
 def _find(model: str) -> Path:
-    if _is_model(folder := MODELS / model) and _is_name(model):
+    if _is_model(folder := MODELS / model) and is_name(model):
         return folder
     if model == STARTER and (shipped := starter()):
         return shipped
@@ -89,7 +100,7 @@ def _find(model: str) -> Path:
         if _is_model(Path(model)):
             return Path(model)
         raise ModelError(f"{model} is no model folder: it holds no {CONFIG}", hint=_hint(model))
-    if _is_name(model) and _is_dir(MODELS / model / "training"):
+    if is_name(model) and _is_dir(MODELS / model / "training"):
         raise ModelError(f"the model {model} has not been saved yet", hint=f"Go on: rnncli train --resume {model}")
     raise ModelError(f"there is no model {model or '(empty name)'}", hint=_hint(model))
 
@@ -118,19 +129,31 @@ def _is_dir(folder: Path) -> bool:
         return False
 
 
-def _is_name(name: str) -> bool:
-    return bool(name) and not name.startswith(".") and "/" not in name and "\\" not in name
-
-
 def entry(folder: Path, name: str | None = None) -> Entry:
     """What a list shows of a model folder; a config.json that cannot be read leaves the entry's empty."""
     path = folder / CONFIG
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(read_plain(path, LONGEST_JSON))
     except (OSError, ValueError, RecursionError):
         value = None
     config = value if isinstance(value, dict) else {}
     return Entry(name=name or folder.name, folder=folder, config=config, created=_created(config, path))
+
+
+def shown(path: Path) -> str:
+    """A text of a model folder, to be shown as it is; a ModelError where it is none, or longer than anyone reads."""
+    try:
+        return read_file(path, LONGEST_JSON).decode("utf-8", "replace")
+    except OSError as error:
+        raise ModelError(f"{path} cannot be shown: {error.strerror}", hint="Copy the folder again.") from error
+
+
+def check_link(path: Path) -> None:
+    """Refuse a file in a model's training/ that is a link to somewhere else."""
+    try:
+        check_within(path.parent.parent, path)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be shown: {error.strerror}", hint="Copy the folder again.") from error
 
 
 def _created(config: dict[str, Any], path: Path) -> float:
@@ -154,7 +177,7 @@ def _own_models() -> list[Entry]:
         folders = sorted(MODELS.iterdir())
     except OSError:
         return []
-    return [entry(f) for f in folders if f.name != STARTER and _is_name(f.name) and _is_model(f)]
+    return [entry(f) for f in folders if f.name != STARTER and is_name(f.name) and _is_model(f)]
 
 
 def list_models() -> list[Entry]:
@@ -162,26 +185,6 @@ def list_models() -> list[Entry]:
     own = sorted(_own_models(), key=lambda entry: (-entry.created, entry.name))
     shipped = starter() or (MODELS / STARTER if _is_model(MODELS / STARTER) else None)
     return own + ([entry(shipped, STARTER)] if shipped else [])
-
-
-def check_name(name: str) -> str:
-    """The name itself, if a model can have it."""
-    reason = None
-    if not name.strip():
-        reason = "a model's name cannot be empty"
-    elif "/" in name or "\\" in name:
-        reason = f"a model's name has no slashes: {name}"
-    elif name.startswith((".", "-")):
-        reason = f"a model's name does not begin with {name[0]}: {name}"
-    elif name == STARTER:
-        reason = f"the name {STARTER} is the program's own"
-    elif len(name) > LONGEST_NAME or len(name.encode(errors="replace")) > 200:
-        reason = f"a model's name has at most {LONGEST_NAME} characters; got {len(name)}"
-    elif not name.isprintable():
-        reason = "a model's name has printable characters only"
-    if reason:
-        raise ConfigError(reason, hint="Give another --name, or --out FOLDER to write somewhere else.")
-    return name
 
 
 def new_name(corpora: Sequence[str], name: str | None = None, *, overwrite: bool = False) -> str:
@@ -265,12 +268,14 @@ def _name_of(corpus: str) -> str:
     clean = re.sub(r"[^\w.+-]+", "-", stem).strip("-.")
     while len(clean.encode(errors="replace")) > 120 or len(clean) > LONGEST_NAME - 5:
         clean = clean[:-1]
-    return clean or "model"
+    if not clean or is_reserved(clean):
+        return f"{clean}-model".strip("-")
+    return clean
 
 
 def remove(model: str) -> Path:
     """Delete a model's folder, what resume needs included, and say which it was. The starter stays."""
-    folder = MODELS / model if _is_name(model) and _looks_like_a_run(MODELS / model) else _find(model)
+    folder = MODELS / model if is_name(model) and _looks_like_a_run(MODELS / model) else _find(model)
     shipped = starter()
     if model == STARTER or (shipped and folder.resolve() == shipped.resolve()):
         raise ModelError("the starter comes with the program and stays")

@@ -84,6 +84,11 @@ def range_name(source: str) -> str:
     return f"{source}.range"
 
 
+def is_range(name: str) -> bool:
+    """Whether the array of this name is one of ``range_name``: by what it holds is divided."""
+    return name.endswith(".range")
+
+
 def stored_arrays(model: ModelConfig, precision: Precision) -> dict[str, ArrayKind]:
     """Name, type and shape of each array in model.safetensors."""
     shapes = array_shapes(model)

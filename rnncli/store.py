@@ -1,4 +1,4 @@
-"""The model folder: the one place that writes, opens and checks it. No torch.
+"""The model folder: the one place that writes and opens it (checking.py says what it must be). No torch.
 
     NAME/config.json        what it is; renamed last, with the fingerprints of the other three
     NAME/tokenizer.json     opens in HF tokenizers
@@ -20,27 +20,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, TypeVar, get_args
+from typing import Any, Self, TypeVar
 
-from rnncli.arrays import CURE, ArrayPlace, Stamp, load_arrays, read_places, save_arrays, sha256, stamp
-from rnncli.config import Direction, ModelConfig, Precision, Unit, from_dict
+from rnncli.arrays import CURE, ArrayPlace, Stamp, check_numbers, load_arrays, save_arrays, sha256, stamp
+from rnncli.checking import CARD as CARD
+from rnncli.checking import CONFIG as CONFIG
+from rnncli.checking import FORMAT as FORMAT
+from rnncli.checking import GRAPH as GRAPH
+from rnncli.checking import GRAPH_VERSION as GRAPH_VERSION
+from rnncli.checking import GRAPHS as GRAPHS
+from rnncli.checking import PARTS as PARTS
+from rnncli.checking import TOKENIZER as TOKENIZER
+from rnncli.checking import TRAINING as TRAINING
+from rnncli.checking import WEIGHTS as WEIGHTS
+from rnncli.checking import Described, fitting_places, read_described, wrong_file
+from rnncli.checking import check_places as check_places
+from rnncli.checking import directions_of as directions_of
+from rnncli.checking import read_config as read_config
+from rnncli.checking import read_json as read_json
+from rnncli.config import Direction, ModelConfig, Precision, Unit
 from rnncli.errors import ConfigError, ModelError
-from rnncli.precision import Arrays, restore, stored_arrays
+from rnncli.precision import Arrays, restore
 from rnncli.text.files import write_bytes
-from rnncli.text.tokenizers import TOKENIZERS
 from rnncli.text.tokenizers.base import Tokenizer
 
 T = TypeVar("T")
-FORMAT = 3
-"""1: weights in float32. 2: in fewer bits. 3: a part that reads backward."""
-GRAPH_VERSION = "rnncli graph 2"
-"""Stands in the graph's file. 2: with the mass of a group of tokens."""
-CONFIG, TOKENIZER, WEIGHTS, GRAPH, CARD, TRAINING = (
-    "config.json", "tokenizer.json", "model.safetensors", "model.onnx", "README.md", "training",
-)  # fmt: skip
-PARTS: dict[Direction, str] = {"forward": "main", "backward": "backward"}
-"""The part that reads so: what its arrays' names begin with."""
-GRAPHS: dict[Direction, str] = {"forward": GRAPH, "backward": "backward.onnx"}
+PAUSE = 0.1
+"""Seconds before a folder that is being saved is looked at again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,12 +82,6 @@ class Stored:
         return self.stamp is not None and stamp(self.folder / WEIGHTS) != self.stamp
 
     @property
-    def has_graph(self) -> bool:
-        """Whether there is a graph that config.json vouches for, of this version. Any other is not looked at."""
-        vouched = self.graph.name in self.config["fingerprints"] and self.graph.exists()
-        return vouched and GRAPH_VERSION.encode() in self.graph.read_bytes()
-
-    @property
     def graph(self) -> Path:
         """Where its graph is, if it has one."""
         return self.folder / GRAPHS[self.direction]
@@ -105,19 +105,6 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode(errors="backslashreplace"))
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object; a ModelError names a file that holds none."""
-    try:
-        value = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise ModelError(f"{path.parent} holds no {path.name}", hint="Train a model: rnncli train CORPUS") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{path} cannot be read: {error}", hint=CURE) from error
-    if not isinstance(value, dict):
-        raise ModelError(f"{path} is no JSON object", hint=CURE)
-    return value
-
-
 def write_arrays(folder: Path, parts: Mapping[Direction, Arrays]) -> None:
     """Put new weights in place; write_config must follow."""
     named = {f"{PARTS[way]}/{name}": array for way, arrays in parts.items() for name, array in arrays.items()}
@@ -134,8 +121,8 @@ def write_config(folder: Path, config: Mapping[str, Any]) -> None:
     """Rename config.json into place, with the fingerprints of what lies beside it."""
     old = folder / CONFIG
     try:
-        generation = read_json(old).get("generation", 0) + 1 if old.exists() else 1
-    except ModelError:  # it is being mended
+        generation = int(read_json(old).get("generation", 0)) + 1 if old.exists() else 1
+    except (ModelError, TypeError, ValueError):  # it is being mended
         generation = 1
     prints = {
         name: sha256(folder / name) for name in (TOKENIZER, WEIGHTS, *GRAPHS.values()) if (folder / name).exists()
@@ -163,82 +150,40 @@ def part_config(
     return part if precision == "float32" else {**part, "weights": precision}
 
 
-def directions_of(config: Mapping[str, Any]) -> tuple[Direction, ...]:
-    """Of all parts that a config.json tells of. What is no direction is left out."""
-    found = [part.get("direction", "forward") for part in config["parts"] if isinstance(part, dict)]
-    return tuple(direction for direction in PARTS if direction in found)
-
-
-def open_folder(folder: Path, *, direction: Direction | None = None, patience: float = 2.0) -> Stored:
+def open_folder(folder: Path, *, direction: Direction | None = None, patience: float = 0.8) -> Stored:
     """A checked model folder, its part that reads in a direction; of none the forward one, or the only one.
 
-    A fingerprint that does not fit is tried again for ``patience`` seconds.
+    Nothing in it is believed: sizes are compared before a file is read, files with their fingerprints before what is
+    in them is used. A fingerprint that does not fit is tried again, for ``patience`` seconds of waiting.
     """
     if not folder.is_dir():
         raise ModelError(f"there is no model folder {folder}", hint="rnncli models list shows what there is.")
-    deadline = time.monotonic() + patience
-    while True:
-        config, found = read_config(folder), stamp(folder / WEIGHTS)
-        wrong = [
-            name for name in _checked(folder, config) if _digest(folder / name) != config["fingerprints"].get(name)
-        ]
-        if not wrong:
-            return _open(folder, config, found, direction)
-        if time.monotonic() > deadline:
-            raise ModelError(f"{folder / wrong[0]} is not the file that config.json vouches for", hint=CURE)
-        time.sleep(0.1)
+    digests: dict[tuple[str, Stamp | None, int], str] = {}
+    for pauses_left in range(round(patience / PAUSE), -1, -1):
+        described, found = read_described(folder), stamp(folder / WEIGHTS)
+        places = fitting_places(folder, described)
+        wrong = wrong_file(folder, described, digests)
+        if wrong is None:
+            return _open(folder, described, places, found, direction)
+        if pauses_left:
+            time.sleep(PAUSE)
+    raise ModelError(f"{wrong} is not the file that config.json vouches for", hint=CURE)
 
 
-def _checked(folder: Path, config: Mapping[str, Any]) -> list[str]:
-    """The files that must be those that config.json vouches for. A graph can be made anew: it may be missing."""
-    vouched = config["fingerprints"]
-    return [WEIGHTS, TOKENIZER, *(name for name in GRAPHS.values() if name in vouched and (folder / name).exists())]
-
-
-def read_config(folder: Path) -> dict[str, Any]:
-    """A folder's config.json with its format checked; the weights are not looked at."""
-    config = read_json(folder / CONFIG)
-    number = config.get("format")
-    if not isinstance(number, int) or number < 1:
-        raise ModelError(f"{folder / CONFIG} is not a model's config.json: it has no format number", hint=CURE)
-    if number > FORMAT:
-        raise ModelError(
-            f"{folder / CONFIG} has format {number}; this program reads {FORMAT} and older",
-            hint="Upgrade rnncli.",
-        )
-    if not isinstance(config.get("fingerprints"), dict) or not isinstance(config.get("parts"), list):
-        raise ModelError(f"{folder / CONFIG} lacks parts or fingerprints", hint=CURE)
-    return config
-
-
-def _digest(path: Path) -> str:
-    try:
-        return sha256(path)
-    except FileNotFoundError:
-        raise ModelError(f"{path.parent} holds no {path.name}", hint=CURE) from None
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror}", hint=CURE) from error
-
-
-def _open(folder: Path, config: dict[str, Any], found: Stamp | None, wanted: Direction | None) -> Stored:
-    described = config.get("tokenizer")
-    kind: Any = described.get("kind") if isinstance(described, dict) else None
-    if not isinstance(kind, str) or kind not in TOKENIZERS:
-        raise ModelError(f"{folder / CONFIG} names no tokenizer that this program knows: {kind}", hint=CURE)
-    parts = _parts(folder, config)
-    places = read_places(folder / WEIGHTS)
-    expected = {
-        f"{PARTS[way]}/{name}": form
-        for way, (model, precision) in parts.items()
-        for name, form in stored_arrays(model, precision).items()
-    }
-    check_places(folder / WEIGHTS, expected, places)
-    tokenizer: Tokenizer = TOKENIZERS[kind].load(folder / TOKENIZER)
-    for model, _ in parts.values():
-        if tokenizer.vocab_size != model.vocab_size:
-            raise ModelError(
-                f"{folder / TOKENIZER} has {tokenizer.vocab_size} entries, the network {model.vocab_size}", hint=CURE
-            )
+def _open(
+    folder: Path,
+    described: Described,
+    places: dict[str, ArrayPlace],
+    found: Stamp | None,
+    wanted: Direction | None,
+) -> Stored:
+    config, parts, kind = described
+    check_numbers(folder / WEIGHTS, places.values())
+    sizes = {model.vocab_size for model, _ in parts.values()}
+    tokenizer = kind.load(folder / TOKENIZER, max(sizes))
+    if sizes != {tokenizer.vocab_size}:
+        named = " and ".join(f"{size:,}" for size in sorted(sizes))
+        raise ModelError(f"{folder / TOKENIZER} has {tokenizer.vocab_size} entries, the network {named}", hint=CURE)
     direction = wanted or next(iter(parts))
     if direction not in parts:
         [only] = parts
@@ -247,38 +192,3 @@ def _open(folder: Path, config: dict[str, Any], found: Stamp | None, wanted: Dir
         )
     model, precision = parts[direction]
     return Stored(folder, config, model, precision, of_part(places, direction), tokenizer, found, direction)
-
-
-def _parts(folder: Path, config: Mapping[str, Any]) -> dict[Direction, tuple[ModelConfig, Precision]]:
-    """The networks of a folder, the forward one first."""
-    directions = directions_of(config)
-    if not config["parts"] or len(directions) != len(config["parts"]):
-        raise ModelError(f"{folder / CONFIG} has parts that this program does not know", hint="Upgrade rnncli.")
-    found: dict[Direction, tuple[ModelConfig, Precision]] = {}
-    for part in config["parts"]:
-        if part.get("kind") != "rnn":
-            raise ModelError(f"{folder / CONFIG} has parts that this program does not know", hint="Upgrade rnncli.")
-        precision: Any = part.get("weights", "float32")
-        if precision not in get_args(Precision):
-            raise ModelError(f"{folder / CONFIG} has weights that this program does not know", hint="Upgrade rnncli.")
-        try:
-            found[part.get("direction", "forward")] = from_dict(ModelConfig, part["model"]), precision
-        except (ConfigError, KeyError, TypeError) as error:
-            raise ModelError(f"{folder / CONFIG} describes no network: {error}", hint=CURE) from error
-    return {direction: found[direction] for direction in directions}
-
-
-def check_places(
-    path: Path, expected: Mapping[str, tuple[str, tuple[int, ...]]], places: Mapping[str, ArrayPlace]
-) -> None:
-    """Refuse weights that are not those that are expected."""
-    for name in expected.keys() | places.keys():
-        have = (places[name].dtype, places[name].shape) if name in places else None
-        if have != expected.get(name):
-            raise ModelError(
-                f"{path}: array {name} is {_words(have)}, expected {_words(expected.get(name))}", hint=CURE
-            )
-
-
-def _words(kind: tuple[str, tuple[int, ...]] | None) -> str:
-    return "not there" if kind is None else f"{kind[0]} {kind[1]}"

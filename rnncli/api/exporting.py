@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from rnncli import library
-from rnncli.api.model import write_card
+from rnncli.api.model import card_of, write_card
 from rnncli.config import Precision
 from rnncli.device import find_machine
 from rnncli.errors import ConfigError
+from rnncli.guarded import open_file
 from rnncli.inference.lowering import Cost, own_text, tally, write_lowered
 from rnncli.inference.opening import open_engine
 from rnncli.records import Tally
@@ -48,6 +50,7 @@ def export(
     """
     source = library.resolve(None if model is None else str(model))
     stored, engine, _ = open_engine(source, device="cpu")
+    card_of(source, stored.config)  # what cannot be told is found before anything is written
     others = (open_engine(source, device="cpu", direction=direction) for direction in stored.directions[1:])
     parts = [(stored, engine), *(opened[:2] for opened in others)]
     if stored.precision not in ("float32", weights):
@@ -77,13 +80,27 @@ def _measuring_text(source: Path, text: str | Path | None) -> tuple[str, list[st
     kept = source / TRAINING / VALID_TEXT
     if text is None and not kept.is_file():
         return None
+    name = "its validation text" if text is None else Path(text).name
     lines: list[str] = []
     chars = 0
-    for found in find_sources([str(kept if text is None else text)]):
-        for data in iter_lines(found):
-            lines.append(decode_line(data)[0])
-            chars += len(lines[-1]) + 1
-            if chars > MEASURED_CHARS:
-                break
-    name = "its validation text" if text is None else Path(text).name
+    for line in _kept_lines(kept) if text is None else _lines_of(text):
+        lines.append(line[:MEASURED_CHARS])
+        chars += len(lines[-1]) + 1
+        if chars > MEASURED_CHARS:
+            break
     return f"{name}, {chars:,} characters", lines
+
+
+def _lines_of(text: str | Path) -> Iterator[str]:
+    for found in find_sources([str(text)]):
+        for data in iter_lines(found):
+            yield decode_line(data)[0]
+
+
+def _kept_lines(path: Path) -> Iterator[str]:
+    """The beginning of a validation text: no more is read of it, whatever it may be."""
+    library.check_link(path)
+    with open_file(path) as file:
+        data = file.read(4 * MEASURED_CHARS)
+    for line in data.removesuffix(b"\n").split(b"\n"):
+        yield decode_line(line)[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -188,7 +188,6 @@ CARD_SAMPLES = 3
 def write_card(folder: Path, threads: int) -> None:
     """Give a finished model its README.md: what it was trained on, how well it does, three samples."""
     from rnncli.config import SampleConfig
-    from rnncli.formats.card import model_card
     from rnncli.store import CARD
     from rnncli.text.files import write_bytes
 
@@ -197,7 +196,19 @@ def write_card(folder: Path, threads: int) -> None:
     samples = []
     if model.direction != "backward":
         samples = [sample.text for sample in model.sampler.samples([""], config)]
-    write_bytes(
-        folder / CARD,
-        model_card(model.name, model.config, samples, reference=library.reference(folder)).encode("utf-8", "replace"),
-    )
+    card = card_of(folder, model.config, samples)
+    write_bytes(folder / CARD, card.encode("utf-8", "replace"))
+
+
+def card_of(folder: Path, config: Mapping[str, Any], samples: Sequence[str] = ()) -> str:
+    """The card of a folder; a ModelError where config.json, which anyone may have written, does not tell enough."""
+    from rnncli.errors import ModelError
+    from rnncli.formats.card import model_card
+    from rnncli.store import CONFIG
+
+    try:
+        return model_card(folder.name, config, samples, reference=library.reference(folder))
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        told = f"{type(error).__name__} {error}"[:200]
+        message = f"{folder / CONFIG} does not tell what a card tells: {told}"
+        raise ModelError(message, hint="Copy the folder again from where it came, or train the model again.") from error

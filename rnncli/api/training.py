@@ -15,7 +15,7 @@ from rnncli.device import find_machine
 from rnncli.errors import ConfigError
 from rnncli.events import Done, Setting, TrainEvent
 from rnncli.inference.choice import torch_there
-from rnncli.store import TRAINING
+from rnncli.training.check import check_inside, check_memory, check_states
 from rnncli.training.plan import Plan as Plan
 from rnncli.training.prepare import RunConfig
 from rnncli.training.request import TrainRequest as TrainRequest
@@ -107,10 +107,10 @@ def resume_run(
     New ``minutes`` are counted from ``started``, or now; new ``steps`` and ``epochs`` are the whole run's.
     """
     begun = time.monotonic() if started is None else started
-    folder = Path(name) if (Path(name) / TRAINING).is_dir() else library.MODELS / name
-    if not folder.is_dir():
-        folder = library.resolve(name)
+    folder = library.find_run(name)
+    check_inside(folder)
     config = RunConfig.load(folder)
+    check_states(folder, config)
     train = config.plan.train
     for key, value in given.items():
         kept = next((getattr(c, key) for c in _configs(config) if hasattr(c, key)), None)
@@ -128,6 +128,7 @@ def resume_run(
     machine = find_machine(
         config.device if device == "auto" else device, config.threads if threads is None else threads
     )
+    check_memory(folder, config, machine)
 
     def make() -> TrainingRun:
         kind, setup = _training()

@@ -58,6 +58,7 @@ def _valid_text(model: str) -> Path:
             f"{path} is not there",
             hint="It is kept where training split it off; --valid FILE is a file of your own.",
         )
+    library.check_link(path)
     return path
 
 

@@ -100,11 +100,11 @@ def show(model: ModelArgument = None, json_: JsonOption = False, debug: DebugOpt
         from rnncli.formats import json
 
         if not config:  # it is broken: as it is
-            write((folder / library.CONFIG).read_text(encoding="utf-8", errors="replace"))
+            write(library.shown(folder / library.CONFIG))
         else:
             write(json.dumps({**config, "engine": {"name": engine.engine, "why": engine.why}}, indent=2) + "\n")
     else:
-        write(card.read_text(encoding="utf-8", errors="replace"))
+        write(library.shown(card))
         write(f"\n## On this machine\n\nEngine: {engine.engine} ({engine.why}).\n")
 
 

@@ -1,4 +1,4 @@
-"""The network as an ONNX graph over the stored weights. No torch; ``onnx`` is imported only to build one.
+"""The network as an ONNX graph over the stored weights. Neither torch nor onnx.
 
 Shapes: T time, B rows, S state width, G gates x hidden, E embedding, D features, V vocabulary; P places whose
 prediction is wanted, M targets among those.

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper
 
 from rnncli.arrays import ArrayPlace
 from rnncli.config import ModelConfig, Precision
+from rnncli.graph import messages
 from rnncli.graph.cells import STEPS, Layer
+from rnncli.graph.messages import BOOL, FLOAT, INT64, Message, Subgraph
 from rnncli.graph.nodes import Nodes
 from rnncli.graph.products import CONTRIB, Products
 from rnncli.precision import FEATURES, is_projected, layer_source
@@ -35,19 +35,19 @@ class _Builder:
         self.nodes = Nodes()
         self.products = Products(self.nodes, places, precision)
         self.width = state_width(model.hidden_size, model.activation if model.cell == "rnn" else "tanh")
-        self.inputs = [_value("ids_TB", TensorProto.INT64, "T", "B")]
-        self.outputs: list[onnx.ValueInfoProto] = []
+        self.inputs = [_value("ids_TB", INT64, "T", "B")]
+        self.outputs: list[Message] = []
         self.last = ""
 
     def layers(self) -> None:
         """All layers, one after the other; the last one's states (T, B, S) become the head's."""
         share = self._first_share()
         self.inputs += [
-            _value(f"{state}{layer}", TensorProto.FLOAT, "B", self._state_size(state))
+            _value(f"{state}{layer}", FLOAT, "B", self._state_size(state))
             for layer in range(self.model.layers)
             for state in CELLS[self.model.cell].states
         ]
-        self.inputs.append(_value("ends_B", TensorProto.INT64, "B"))
+        self.inputs.append(_value("ends_B", INT64, "B"))
         for layer in range(self.model.layers):
             if layer:
                 bias, _ = self._biases(layer)
@@ -89,34 +89,28 @@ class _Builder:
         for state, value in zip(states, after, strict=True):
             body.copy(body.name(value, f"layer{layer}/next_{state}"), f"layer{layer}/each_{state}")
         widths = [self._state_size(state) for state in states]
-        carried = [
-            _value(f"layer{layer}/next_{s}", TensorProto.FLOAT, "B", w) for s, w in zip(states, widths, strict=True)
-        ]
-        each = [
-            _value(f"layer{layer}/each_{s}", TensorProto.FLOAT, "B", w) for s, w in zip(states, widths, strict=True)
-        ]
-        given = [_value(name, TensorProto.FLOAT, "B", w) for name, w in zip(before, widths, strict=True)]
-        given.append(_value(f"layer{layer}/share", TensorProto.FLOAT, "B", None))
-        graph = helper.make_graph(
-            body.nodes, f"layer{layer}", given, [*carried, *each], list(body.initializers.values())
-        )
+        carried = [_value(f"layer{layer}/next_{s}", FLOAT, "B", w) for s, w in zip(states, widths, strict=True)]
+        each = [_value(f"layer{layer}/each_{s}", FLOAT, "B", w) for s, w in zip(states, widths, strict=True)]
+        given = [_value(name, FLOAT, "B", w) for name, w in zip(before, widths, strict=True)]
+        given.append(_value(f"layer{layer}/share", FLOAT, "B", None))
+        graph = _graph(f"layer{layer}", body, given, [*carried, *each])
         inputs = [*(f"{state}{layer}" for state in states), share_TBG]
         outputs = self.nodes.add_many("Scan", inputs, 2 * len(states), body=graph, num_scan_inputs=1)
         for state, steps, width in zip(states, outputs[len(states) :], widths, strict=True):
             ends = self.nodes.add("Gather", self._flat(steps, width), "ends_B", axis=0)
             self.nodes.name(ends, f"after_{state}{layer}")
-            self.outputs.append(_value(f"after_{state}{layer}", TensorProto.FLOAT, "B", width))
+            self.outputs.append(_value(f"after_{state}{layer}", FLOAT, "B", width))
         return outputs[len(states)]
 
     def head(self) -> None:
         """Log-probabilities at the places asked for: of every token, of the targets; ranks and entropies if wanted."""
         nodes, model = self.nodes, self.model
         self.inputs += [
-            _value("places_P", TensorProto.INT64, "P"),
-            _value("rows_M", TensorProto.INT64, "M"),
-            _value("targets_M", TensorProto.INT64, "M"),
-            _value("details", TensorProto.BOOL),
-            _value("group_V", TensorProto.FLOAT, model.vocab_size),
+            _value("places_P", INT64, "P"),
+            _value("rows_M", INT64, "M"),
+            _value("targets_M", INT64, "M"),
+            _value("details", BOOL),
+            _value("group_V", FLOAT, model.vocab_size),
         ]
         x = nodes.add("Gather", self._flat(self.last, self.width), "places_P", axis=0)
         source = layer_source(model.layers - 1)
@@ -133,20 +127,17 @@ class _Builder:
         for value, name in zip(details, ("rank_M", "entropy_P", "mass_P"), strict=True):
             nodes.name(value, name)
         self.outputs += [
-            _value("logprobs_PV", TensorProto.FLOAT, "P", model.vocab_size),
-            _value("logprob_M", TensorProto.FLOAT, "M"),
-            _value("rank_M", TensorProto.INT64, None),
-            _value("entropy_P", TensorProto.FLOAT, None),
-            _value("mass_P", TensorProto.FLOAT, None),
+            _value("logprobs_PV", FLOAT, "P", model.vocab_size),
+            _value("logprob_M", FLOAT, "M"),
+            _value("rank_M", INT64, None),
+            _value("entropy_P", FLOAT, None),
+            _value("mass_P", FLOAT, None),
         ]
 
     def serialized(self) -> bytes:
-        graph = helper.make_graph(
-            self.nodes.nodes, "rnncli", self.inputs, self.outputs, list(self.nodes.initializers.values())
-        )
-        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIB, 1)]
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name=GRAPH_VERSION)
-        return bytes(model.SerializeToString(deterministic=True))
+        graph = _graph("rnncli", self.nodes, self.inputs, self.outputs)
+        opsets = {"": OPSET, CONTRIB: 1}
+        return messages.model(graph, ir_version=IR_VERSION, producer=GRAPH_VERSION, opsets=opsets)
 
     def _state_size(self, state: str) -> int:
         return self.width if state == "h" else self.model.hidden_size
@@ -161,18 +152,22 @@ class _Builder:
         return self.nodes.add("Reshape", x_ND, self.nodes.add("Concat", shape, self.nodes.constant([-1]), axis=0))
 
 
-def _value(name: str, element: int, *shape: str | int | None) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, element, shape)
+def _value(name: str, element: int, *shape: str | int | None) -> Message:
+    return messages.value(name, element, shape)
 
 
-def _details(full: str, logprob: str) -> onnx.GraphProto:
+def _graph(name: str, nodes: Nodes, inputs: Sequence[Message], outputs: Sequence[Message]) -> Subgraph:
+    return messages.graph(name, nodes.nodes, inputs, outputs, nodes.initializers.values())
+
+
+def _details(full: str, logprob: str) -> Subgraph:
     """Ranks of the targets, 1 the likeliest; entropies in nats of the predictions, and the group's mass in each."""
     nodes = Nodes("details/")
     mine = nodes.add("Unsqueeze", logprob, nodes.constant([1]))
     rows = nodes.add("Gather", full, "rows_M", axis=0)
-    above = nodes.add("Cast", nodes.add("Greater", rows, mine), to=TensorProto.FLOAT)
+    above = nodes.add("Cast", nodes.add("Greater", rows, mine), to=FLOAT)
     count = nodes.add("ReduceSum", above, nodes.constant([1]), keepdims=0)
-    rank = nodes.add("Add", nodes.add("Cast", count, to=TensorProto.INT64), nodes.constant(1))
+    rank = nodes.add("Add", nodes.add("Cast", count, to=INT64), nodes.constant(1))
     nodes.name(rank, "details/rank")
     # p log p of a token that cannot come is 0, not 0 times infinity.
     finite = nodes.add("Max", full, nodes.constant(np.finfo(np.float32).min, np.float32))
@@ -184,18 +179,18 @@ def _details(full: str, logprob: str) -> onnx.GraphProto:
     least, most = (nodes.constant(bound, np.float32) for bound in (np.finfo(np.float32).tiny, 1))
     nodes.name(nodes.add("Log", nodes.add("Clip", mass, least, most)), "details/mass")
     outputs = [
-        _value("details/rank", TensorProto.INT64, "M"),
-        _value("details/entropy", TensorProto.FLOAT, "P"),
-        _value("details/mass", TensorProto.FLOAT, "P"),
+        _value("details/rank", INT64, "M"),
+        _value("details/entropy", FLOAT, "P"),
+        _value("details/mass", FLOAT, "P"),
     ]
-    return helper.make_graph(nodes.nodes, "details", [], outputs, list(nodes.initializers.values()))
+    return _graph("details", nodes, [], outputs)
 
 
-def _no_details() -> onnx.GraphProto:
+def _no_details() -> Subgraph:
     nodes = Nodes("none/")
     nodes.copy(nodes.constant(np.zeros(0)), "none/rank")
-    outputs = [_value("none/rank", TensorProto.INT64, 0)]
+    outputs = [_value("none/rank", INT64, 0)]
     for name in ("none/entropy", "none/mass"):
         nodes.copy(nodes.constant(np.zeros(0), np.float32), name)
-        outputs.append(_value(name, TensorProto.FLOAT, 0))
-    return helper.make_graph(nodes.nodes, "none", [], outputs, list(nodes.initializers.values()))
+        outputs.append(_value(name, FLOAT, 0))
+    return _graph("none", nodes, [], outputs)

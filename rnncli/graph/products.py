@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from onnx import TensorProto
 
 from rnncli.arrays import ArrayPlace
 from rnncli.config import Precision
+from rnncli.graph.messages import FLOAT, UINT8
 from rnncli.graph.nodes import Nodes
 from rnncli.precision import ACTIVATION_STEPS, ZERO_POINT, range_name, scale_name
 
@@ -36,8 +36,8 @@ class Products:
         rows = nodes.add("Gather", self._made_once(table, self._raw), ids, axis=0)
         if self._precision != "int8":
             return nodes.add("Gemm", self._as_float(nodes, rows), self._float(name), bias, transB=1)
-        shifted = nodes.add("Add", nodes.add("Cast", rows, to=TensorProto.FLOAT), self._number(ZERO_POINT))
-        whole = nodes.add("Cast", shifted, to=TensorProto.UINT8)
+        shifted = nodes.add("Add", nodes.add("Cast", rows, to=FLOAT), self._number(ZERO_POINT))
+        whole = nodes.add("Cast", shifted, to=UINT8)
         scales = nodes.add("Gather", self._float(scale_name(table)), ids, axis=0)
         product = self._whole_product(nodes, whole, self._number(1), name)
         scaled = nodes.add("Mul", product, nodes.add("Unsqueeze", scales, nodes.constant([1])))
@@ -94,7 +94,7 @@ class Products:
 
     def _as_float(self, nodes: Nodes, value: str) -> str:
         half = self._precision == "float16"
-        return nodes.add("Cast", value, to=TensorProto.FLOAT) if half else value
+        return nodes.add("Cast", value, to=FLOAT) if half else value
 
     def _raw(self, name: str) -> str:
         return self._outer.stored(self._places[name])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -53,19 +54,6 @@ class Prediction(NamedTuple):
     mass: Floats | None = None
 
 
-def finite(found: Prediction) -> Prediction:
-    """The same; a ModelError where a logarithm is none: the network has overflowed, and its numbers are wrong.
-
-    The smallest tells of all: it is NaN where any is.
-    """
-    if found.logprob.size and not math.isfinite(found.logprob.min()):
-        raise ModelError(
-            "the network overflows on this text: a log-probability is no finite number",
-            hint="Its weights are too large; train it again, with a smaller --learning-rate.",
-        )
-    return found
-
-
 class Engine(Protocol):
     """One model, ready to run. Safe to share between threads: it keeps nothing between calls."""
 
@@ -99,6 +87,18 @@ class Engine(Protocol):
 
         ``lengths_B`` are at least 1. 'last' needs no ``targets``.
         """
+
+
+def check_finite(logprob: Floats, folder: Path) -> None:
+    """Refuse log-probabilities that are none, where sums of finite weights overflowed: no score is made of them.
+
+    The smallest tells of all: it is NaN where any is.
+    """
+    if logprob.size and not math.isfinite(logprob.min()):
+        raise ModelError(
+            f"the numbers of {folder} overflow: it gives no probabilities here",
+            hint="Train it again, at a lower --learning-rate, or copy the folder again.",
+        )
 
 
 def select(state: State, rows: Sequence[int] | Ids) -> State:

@@ -18,7 +18,7 @@ except Exception as error:  # what a broken installation raises is anything
 
 from rnncli.arrays import stamp
 from rnncli.errors import ModelError, RnncliError
-from rnncli.inference.engine import Ids, Prediction, State, Targets, Want, finite
+from rnncli.inference.engine import Ids, Prediction, State, Targets, Want, check_finite
 from rnncli.spec import CELLS, state_width
 from rnncli.store import WEIGHTS, Stored
 
@@ -38,13 +38,13 @@ NO_DETAILS, DETAILS = np.array(False), np.array(True)
 class OnnxEngine:
     """Runs a stored model's graph on the processor, over the weights where they lie on the disk.
 
-    ``graph``: the graph's bytes, where the folder holds none. Every row comes out the same to the bit whatever the
+    ``graph``: the graph's bytes, made here (graph/saving.py). Every row comes out the same to the bit whatever the
     batch (see graph/), so that scores and samples depend on nothing but the text.
     """
 
     alike = 1
 
-    def __init__(self, stored: Stored, threads: int, graph: bytes | None = None) -> None:
+    def __init__(self, stored: Stored, threads: int, graph: bytes) -> None:
         self.vocab_size = stored.model.vocab_size
         self.definition = {"engine": "onnx", "weights": stored.precision}
         self.cells = min(max(LOGITS // self.vocab_size, FEW_CELLS), MANY_CELLS)
@@ -52,8 +52,7 @@ class OnnxEngine:
         self._threads = threads
         self._folder, self._stamp = stored.folder, stored.stamp
         self._place = stored.folder.absolute()  # sessions are opened when they are needed, wherever we are by then
-        self._graph = stored.graph.name
-        self._source: str | bytes = str(self._place / self._graph) if graph is None else graph
+        self._graph = graph
         model = stored.model
         width = state_width(model.hidden_size, model.activation if model.cell == "rnn" else "tanh")
         sizes = {"h": width, "c": model.hidden_size}
@@ -105,10 +104,11 @@ class OnnxEngine:
         except Exception as error:  # the library's own classes have no common one
             raise _failure(error) from error
         after = tuple(found[len(wanted) :])
+        check_finite(found[0], self._folder)
         if want != "details":
-            return finite(Prediction(found[0])), after
+            return Prediction(found[0]), after
         assert targets is not None
-        return finite(Prediction(found[0], found[1], found[2][targets.rows_M], found[3][targets.rows_M])), after
+        return Prediction(found[0], found[1], found[2][targets.rows_M], found[3][targets.rows_M]), after
 
     def session(self, threads: int) -> onnxruntime.InferenceSession:
         """An open session whose runs use so many threads."""
@@ -122,16 +122,15 @@ class OnnxEngine:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = SILENT
-        if isinstance(self._source, bytes):
-            options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(self._place))
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(self._place))
         try:
             # Without fallback: trying again, it would talk about that on stdout.
             session = onnxruntime.InferenceSession(
-                self._source, options, providers=["CPUExecutionProvider"], enable_fallback=0
+                self._graph, options, providers=["CPUExecutionProvider"], enable_fallback=0
             )
         except Exception as error:
-            message = f"{self._folder / self._graph} does not fit {WEIGHTS}: {_first_line(error)}"
-            raise ModelError(message, hint=f"Delete {self._graph}: it is made anew.") from error
+            message = f"ONNX Runtime cannot open {self._folder / WEIGHTS}: {_first_line(error)}"
+            raise ModelError(message, hint="--engine torch runs the model with PyTorch.") from error
         if self._stamp is not None and stamp(self._place / WEIGHTS) != self._stamp:
             raise ModelError(f"{self._folder / WEIGHTS} was replaced after it was opened", hint="Open it again.")
         return session

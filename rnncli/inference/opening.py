@@ -60,11 +60,7 @@ def _open(stored: Stored, device: Device, engine: EngineName, threads: int | Non
 
 def _onnx(stored: Stored, threads: int | None) -> Engine:
     machine = find_machine("cpu", threads)
+    from rnncli.graph.saving import graph_of
     from rnncli.inference.onnx_engine import OnnxEngine
 
-    graph = None
-    if not stored.has_graph:
-        from rnncli.graph.saving import make_graph
-
-        graph = make_graph(stored)
-    return OnnxEngine(stored, machine.threads, graph)
+    return OnnxEngine(stored, machine.threads, graph_of(stored))

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from rnncli.device import Machine
-from rnncli.inference.engine import Ids, Prediction, State, Targets, Want, finite
+from rnncli.inference.engine import Ids, Prediction, State, Targets, Want, check_finite
 from rnncli.inference.plan import tokens_at_once
 from rnncli.nn.likelihood import all_logprobs, chunks
 from rnncli.nn.model import LanguageModel, flat, unflat
@@ -23,7 +23,7 @@ class TorchEngine:
 
     def __init__(self, stored: Stored, machine: Machine) -> None:
         self.device = torch.device(machine.kind)
-        self.vocab_size = stored.model.vocab_size
+        self.vocab_size, self._folder = stored.model.vocab_size, stored.folder
         self.definition = {"engine": "torch", "weights": stored.precision}
         self.cells = tokens_at_once(self.vocab_size)
         model = from_arrays(LanguageModel(stored.model), stored.arrays)
@@ -56,7 +56,8 @@ class TorchEngine:
             else:
                 assert targets is not None
                 found = self._targets(features_BTD.flatten(0, 1), targets, details=want == "details")
-        return finite(found), tuple(array.float().cpu().numpy() for array in flat(after))
+        check_finite(found.logprob, self._folder)
+        return found, tuple(array.float().cpu().numpy() for array in flat(after))
 
     def _targets(self, features_ND: torch.Tensor, targets: Targets, *, details: bool) -> Prediction:
         """Log-probabilities of the targets, ranks and entropies if asked for; a chunk of places at a time."""

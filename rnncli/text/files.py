@@ -18,7 +18,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file to write beside ``path``, which takes its place when all went well and is removed otherwise."""
     beside = path.with_name(f".{path.name}.{os.getpid()}{_SUFFIX}")
     try:
-        with open(beside, "wb") as file:
+        beside.unlink(missing_ok=True)
+        with open(beside, "xb") as file:  # never through a link that somebody put there
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rnncli.errors import ModelError
+from rnncli.guarded import open_file
 from rnncli.text.escapes import bytes_of
 from rnncli.text.files import replacing
 from rnncli.text.tokenizers.base import Tokenizer
@@ -32,6 +35,8 @@ class IdsInfo:
     chars: int
     bytes: int
     lines: int
+    checksum: str | None = None
+    """CRC-32 of the file, where it was noted: a resumed run reads the text that it began with."""
 
 
 class _Counts:
@@ -56,7 +61,7 @@ def write_ids(blocks: Iterable[str], tokenizer: Tokenizer, path: Path) -> IdsInf
     """
     name: Literal["uint16", "uint32"] = "uint16" if tokenizer.vocab_size <= 1 << 16 else "uint32"
     dtype = np.dtype(name).newbyteorder("<")
-    counts, number = _Counts(), 0
+    counts, number, found = _Counts(), 0, 0
     with replacing(path) as file, ThreadPoolExecutor(1) as pool:
         for batch in _batches(_pieces(blocks, tokenizer)):
             encoding = pool.submit(tokenizer.encode_batch, batch)
@@ -64,7 +69,9 @@ def write_ids(blocks: Iterable[str], tokenizer: Tokenizer, path: Path) -> IdsInf
             for piece in batch:
                 counts.add(piece)
             for ids in encoding.result():
-                file.write(ids.astype(dtype).tobytes())
+                data = ids.astype(dtype).tobytes()
+                file.write(data)
+                found = zlib.crc32(data, found)
                 number += len(ids)
     return IdsInfo(
         count=number,
@@ -73,6 +80,7 @@ def write_ids(blocks: Iterable[str], tokenizer: Tokenizer, path: Path) -> IdsInf
         chars=counts.chars,
         bytes=counts.bytes,
         lines=counts.lines,
+        checksum=f"{found:08x}",
     )
 
 
@@ -102,19 +110,39 @@ def _batches(pieces: Iterable[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def open_ids(path: Path, info: IdsInfo) -> NDArray[np.uint16] | NDArray[np.uint32]:
-    """The ids of a file, mapped into memory and read-only; a ModelError where its length is wrong."""
-    dtype = np.dtype(info.dtype).newbyteorder("<")
-    cure = "Remove it: it is written again from the corpus."
+def open_ids(path: Path, info: IdsInfo, vocab_size: int | None = None) -> NDArray[np.uint16] | NDArray[np.uint32]:
+    """The ids of a file, mapped into memory and read-only; a ModelError where they are not those that were written.
+
+    ``vocab_size``: what every id is below. They are read through once.
+    """
+    dtype = np.dtype(np.uint16 if info.dtype == "uint16" else np.uint32).newbyteorder("<")
+    cure = "Train again with --overwrite."
     try:
-        size = path.stat().st_size
-        if size != info.count * dtype.itemsize:
-            message = f"{path} has {size:,} bytes and should have {info.count * dtype.itemsize:,}"
-            raise ModelError(message, hint=cure)
-        # An empty file cannot be mapped.
-        return np.memmap(path, dtype, mode="r") if size else np.zeros(0, dtype)
+        with open_file(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size != info.count * dtype.itemsize:
+                message = f"{path} has {size:,} bytes and should have {info.count * dtype.itemsize:,}"
+                raise ModelError(message, hint=cure)
+            if not size:  # an empty file cannot be mapped
+                return np.zeros(0, dtype)
+            ids = np.memmap(file, dtype, mode="r")
+    except FileNotFoundError:
+        raise ModelError(f"{path} is not there", hint=cure) from None
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}", hint=cure) from None
+    _check_ids(path, ids, info, vocab_size, cure)
+    return ids
+
+
+def _check_ids(path: Path, ids: NDArray[Any], info: IdsInfo, vocab_size: int | None, cure: str) -> None:
+    found, size = 0, 1 << 22
+    for at in range(0, len(ids), size):
+        some = ids[at : at + size]
+        found = zlib.crc32(some.data, found)
+        if vocab_size is not None and int(some.max()) >= vocab_size:
+            raise ModelError(f"{path} has ids that the tokenizer does not have", hint=cure)
+    if info.checksum not in (None, f"{found:08x}"):
+        raise ModelError(f"{path} is not the file that {path.parent.name}/prepared.json tells of", hint=cure)
 
 
 def write_turned(ids: NDArray[np.uint16] | NDArray[np.uint32], path: Path) -> None:
@@ -124,6 +152,16 @@ def write_turned(ids: NDArray[np.uint16] | NDArray[np.uint32], path: Path) -> No
         for stop in range(end, 0, -size):
             file.write(ids[max(0, stop - size) : stop][::-1].tobytes())
         file.write(ids[end:].tobytes())
+
+
+def are_turned(turned: NDArray[np.unsignedinteger], ids: NDArray[np.unsignedinteger]) -> bool:
+    """Whether ``turned`` is what ``write_turned`` writes of ``ids``."""
+    size, end = 1 << 22, len(ids) - 1
+    pieces = (
+        np.array_equal(turned[end - stop : end - max(0, stop - size)], ids[max(0, stop - size) : stop][::-1])
+        for stop in range(end, 0, -size)
+    )
+    return len(turned) == len(ids) and bool(turned[end] == ids[end]) and all(pieces)
 
 
 def line_starts(ids: NDArray[np.uint16] | NDArray[np.uint32], newline_id: int) -> NDArray[np.int64]:

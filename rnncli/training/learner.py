@@ -8,7 +8,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from rnncli.config import ModelConfig, TrainConfig
@@ -20,7 +22,7 @@ from rnncli.nn.weights import named_parameters
 from rnncli.training.batches import Batch
 from rnncli.training.optim import Average, LossScale, Optimizer, Tensors, clip_gradients
 from rnncli.training.ranks import ALONE, Ranks
-from rnncli.training.state import under_prefix, with_prefix
+from rnncli.training.state import Expected, under_prefix, with_prefix
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -124,6 +126,12 @@ class Learner:
             **with_prefix("average", self.average.values),
             **with_prefix("carried", {str(i): t for i, t in enumerate(carried)}),
         }
+
+    def expected(self, positions: NDArray[np.int64], tokens: int) -> Expected:
+        """What a saved state must hold to be taken up: of rows at so many ``positions`` in so many ``tokens``."""
+        rows = len(positions)  # none where each line stands alone: nothing is carried on
+        carried = [tuple(array.shape) for array in flat(self.model.start(rows))] if rows else []
+        return Expected(self.parameters, carried, positions.shape, tokens)
 
     def load(self, tensors: Mapping[str, Tensor], *, average_updates: int, average_on: bool) -> None:
         """Take up what ``tensors`` gave."""

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from rnncli.arrays import load_arrays
 from rnncli.config import Direction
 from rnncli.device import Machine
 from rnncli.errors import ConfigError, ModelError
@@ -25,6 +24,7 @@ from rnncli.nn.weights import from_arrays
 from rnncli.precision import Arrays
 from rnncli.records import Tally
 from rnncli.store import TRAINING, open_folder
+from rnncli.training.check import start_weights
 from rnncli.training.evaluate import WARMUP, Validation, stream_logprob, whole_rows
 from rnncli.training.job import Job
 from rnncli.training.log import LOG, cut_log, write_log
@@ -115,8 +115,8 @@ class Leg:
         return trainer
 
     def _start_weights(self) -> Arrays | None:
-        path = self.inner / FROM_WEIGHTS
-        return load_arrays(path) if path.exists() else None
+        model = replace(self.setup.config.plan.model, vocab_size=self.prepared.tokenizer.vocab_size)
+        return start_weights(self.inner / FROM_WEIGHTS, model)
 
     def events(self) -> Iterator[TrainEvent]:
         """Train. Steps tell of the whole run's time."""

@@ -7,10 +7,14 @@ import math
 from pathlib import Path
 from typing import IO, Any
 
+from rnncli.errors import ModelError
 from rnncli.events import Evaluated, Notice, Saved, StepDone, TrainEvent
+from rnncli.guarded import read_file
 from rnncli.records import Quality
 
 LOG = "log.jsonl"
+LONGEST_LOG = 64 << 20
+"""Bytes of a log; a run of a million steps has 4 MB."""
 
 
 def figures(tally: Quality) -> dict[str, float | None]:
@@ -42,14 +46,21 @@ def write_log(log: IO[str], event: TrainEvent) -> None:
 
 
 def cut_log(path: Path, step: int) -> None:
-    """Drop what was logged after ``step``, half a line at the end included: it will be done again."""
+    """Drop what was logged after ``step``, half a line at the end included: it will be done again.
+
+    A log that is none, or larger than one gets, is a ModelError.
+    """
     if not path.exists():
         return
-    kept = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            if (json.loads(line).get("step") or 0) <= step:
-                kept.append(line + "\n")
-        except (ValueError, AttributeError):
-            continue
-    path.write_text("".join(kept), encoding="utf-8")
+    try:
+        text = read_file(path, LONGEST_LOG).decode(errors="replace")
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}", hint="Delete it: it only tells.") from error
+    path.write_text("".join(f"{line}\n" for line in text.splitlines() if _is_before(line, step)), encoding="utf-8")
+
+
+def _is_before(line: str, step: int) -> bool:
+    try:
+        return bool((json.loads(line).get("step") or 0) <= step)
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        return False

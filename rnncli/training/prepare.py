@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnncli.config import CorpusConfig, Device, Direction, ModelConfig, TokenizerConfig, TrainConfig, from_dict
+from rnncli.config import CorpusConfig, Device, Direction, ModelConfig, TokenizerConfig, TrainConfig, from_dict, typed
 from rnncli.device import Machine
 from rnncli.errors import ConfigError, CorpusError, ModelError, RnncliError
 from rnncli.events import Setting
@@ -27,12 +27,12 @@ from rnncli.records import Tally
 from rnncli.store import TOKENIZER, TRAINING, read_json, write_json
 from rnncli.text.escapes import bytes_of
 from rnncli.text.files import replacing
-from rnncli.text.ids import IdsInfo, line_starts, open_ids, write_ids, write_turned
+from rnncli.text.ids import IdsInfo, are_turned, line_starts, open_ids, write_ids, write_turned
 from rnncli.text.read import ended, read_blocks
 from rnncli.text.sources import Source, find_sources, without
 from rnncli.text.split import Parts, Split, parse_split, split_blocks
 from rnncli.text.survey import CorpusFacts, survey
-from rnncli.text.tokenizers import TOKENIZERS, train_tokenizer
+from rnncli.text.tokenizers import BESIDE, TOKENIZERS, train_tokenizer
 from rnncli.text.tokenizers.base import Tokenizer
 from rnncli.text.units import count
 from rnncli.training.baseline import MOST_BYTES, ngram_bits_per_byte
@@ -42,6 +42,8 @@ RUN, PREPARED, VALID_TEXT = "run.json", "prepared.json", "valid.txt"
 TRAIN_IDS, VALID_IDS = "train.ids", "valid.ids"
 TURNED_IDS = "backward.ids"
 RUN_FORMAT = 1
+LONGEST_RUN = 16 << 20
+"""Bytes of run.json, which has the length of each document."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,19 +87,26 @@ class RunConfig:
         path = folder / TRAINING / RUN
         if not path.exists():
             raise ModelError(f"{folder} has no run to go on with: there is no {path}", hint="Train with --overwrite.")
-        values = read_json(path)
+        values = read_json(path, LONGEST_RUN)
         try:
             if values.pop("format") != RUN_FORMAT:
                 raise ModelError(f"{path} is from another version of rnncli", hint="Train again with --overwrite.")
             plan, facts = values["plan"], values["facts"]
             for name, kind in _CONFIGS.items():
                 plan[name] = from_dict(kind, plan[name])
-            plan["settings"] = tuple(Setting(**s) for s in plan["settings"])
-            facts["document_chars"] = tuple(facts["document_chars"])
-            values |= {"plan": Plan(**plan), "facts": CorpusFacts(**facts), "corpora": tuple(values["corpora"])}
-            return cls(**values)
+            plan["settings"] = tuple(typed(Setting, s) for s in plan["settings"])
+            facts["document_chars"] = _each(int, facts["document_chars"])
+            values |= {"plan": typed(Plan, plan), "facts": typed(CorpusFacts, facts)}
+            return typed(cls, {**values, "corpora": _each(str, values["corpora"])})
         except (ConfigError, KeyError, TypeError, AttributeError) as error:
-            raise ModelError(f"{path} is altered: {error}", hint="Train again with --overwrite.") from error
+            raise ModelError(f"{path} is altered: {str(error)[:200]}", hint="Train again with --overwrite.") from error
+
+
+def _each(kind: type, values: Any) -> tuple[Any, ...]:
+    """Values that are all of one type; a TypeError where one is not."""
+    if not isinstance(values, list) or any(type(value) is not kind for value in values):
+        raise TypeError(f"a list of {kind.__name__} holds other things")
+    return tuple(values)
 
 
 _CONFIGS: dict[str, Any] = {
@@ -212,16 +221,21 @@ def load_prepared(folder: Path, run: RunConfig) -> Prepared:
     inner = folder / TRAINING
     values = read_json(inner / PREPARED)
     try:
-        train, valid = IdsInfo(**values["train"]), IdsInfo(**values["valid"])
-        how, baseline = str(values["how"]), values["ngram_bits_per_byte"]
-    except (KeyError, TypeError) as error:
-        raise ModelError(f"{inner / PREPARED} is altered: {error}", hint="Train again with --overwrite.") from error
+        train, valid = (typed(IdsInfo, values[name]) for name in ("train", "valid"))
+        how, baseline = str(values["how"])[:200], values["ngram_bits_per_byte"]
+        if not (baseline is None or isinstance(baseline, float)) or min(train.count, valid.count) < 1:
+            raise TypeError("it counts what cannot be")
+    except (KeyError, TypeError, AttributeError) as error:
+        message = f"{inner / PREPARED} is altered: {str(error)[:200]}"
+        raise ModelError(message, hint="Train again with --overwrite.") from error
+    asked = run.plan.tokenizer
+    tokenizer: Tokenizer = TOKENIZERS[asked.kind].load(folder / TOKENIZER, asked.vocab_size + BESIDE[asked.kind])
     return Prepared(
-        tokenizer=TOKENIZERS[run.plan.tokenizer.kind].load(folder / TOKENIZER),
+        tokenizer=tokenizer,
         train=train,
         valid=valid,
-        ids=open_ids(inner / TRAIN_IDS, train),
-        valid_ids=open_ids(inner / VALID_IDS, valid),
+        ids=open_ids(inner / TRAIN_IDS, train, tokenizer.vocab_size),
+        valid_ids=open_ids(inner / VALID_IDS, valid, tokenizer.vocab_size),
         how=how,
         ngram_bits_per_byte=baseline,
     )
@@ -229,16 +243,16 @@ def load_prepared(folder: Path, run: RunConfig) -> Prepared:
 
 def turned(prepared: Prepared, folder: Path) -> Prepared:
     """The same texts for a backward model: their ids from the last to the first, a newline still at the end."""
-    path = folder / TRAINING / TURNED_IDS
+    path, turned_info = folder / TRAINING / TURNED_IDS, dataclasses.replace(prepared.train, checksum=None)
     if not path.exists():
         try:
             write_turned(prepared.ids, path)
         except OSError as error:
             raise RnncliError(f"cannot write {path}: {error.strerror or error}") from error
-    ids, valid_ids = (
-        open_ids(path, prepared.train),
-        np.concatenate([prepared.valid_ids[-2::-1], prepared.valid_ids[-1:]]),
-    )
+    ids = open_ids(path, turned_info)
+    if not are_turned(ids, prepared.ids):
+        raise ModelError(f"{path} is not {TRAIN_IDS} backward", hint="Delete it: it is made anew.")
+    valid_ids = np.concatenate([prepared.valid_ids[-2::-1], prepared.valid_ids[-1:]])
     return dataclasses.replace(prepared, ids=ids, valid_ids=valid_ids, direction="backward")
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from rnncli import library
-from rnncli.config import Device, ModelConfig, TokenizerConfig, options_of, training_flags
+from rnncli.config import Device, ModelConfig, TokenizerConfig, from_dict, options_of, training_flags
 from rnncli.device import Machine, find_machine
-from rnncli.errors import ConfigError
+from rnncli.errors import ConfigError, ModelError
 from rnncli.events import Setting
-from rnncli.store import Stored, open_folder
+from rnncli.store import CONFIG, Stored, open_folder
 from rnncli.text.read import check_encoding
 from rnncli.text.split import Parts
 from rnncli.text.survey import survey
@@ -123,11 +123,20 @@ def _parts_of(folder: Path) -> tuple[Stored, ...]:
     return (first, *(open_folder(folder, direction=direction).load() for direction in first.directions[1:]))
 
 
+def _tokenizer_settings(source: Stored) -> dict[str, Any]:
+    try:
+        tokenizer = from_dict(TokenizerConfig, source.config["tokenizer"])
+    except ConfigError as error:
+        message = f"{source.folder / CONFIG} describes no tokenizer: {error.message[:200]}"
+        raise ModelError(message, hint="Copy the folder again from where it came.") from error
+    return {f.name: getattr(tokenizer, f.name) for f in options_of(TokenizerConfig)}
+
+
 def _kept_from(sources: Sequence[Stored], given: Mapping[str, Any]) -> dict[str, Any]:
     """The networks and the tokenizer of a model that is to be trained further, as settings."""
     source = sources[0]
     kept = {f.name: getattr(source.model, f.name) for f in options_of(ModelConfig) if "dropout" not in f.name}
-    kept |= {f.name: source.config["tokenizer"][f.name] for f in options_of(TokenizerConfig)}
+    kept |= _tokenizer_settings(source)
     kept["direction"] = "both" if len(sources) > 1 else source.direction
     for name, value in given.items():
         if name == "direction" and len(sources) > 1:

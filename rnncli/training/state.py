@@ -7,52 +7,35 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from rnncli.arrays import ArrayPlace
 from rnncli.errors import ModelError
 from rnncli.text.files import write_bytes
+from rnncli.training.progress import STATE as STATE
+from rnncli.training.progress import Progress as Progress
+from rnncli.training.progress import check_state, cure
 
-STATE = "state.safetensors"
+OPTIMIZER_KEYS = ({"step", "exp_avg", "exp_avg_sq"}, {"momentum_buffer"})
+"""What AdamW, and SGD with momentum, keep of each parameter."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """The numbers of a run between two steps. A value: each step makes a new one."""
+class Expected(NamedTuple):
+    """What the state of a run is made of, by which a file is judged before it is read."""
 
-    step: int = 0
-    spent: float = 0.0
-    """Seconds of the training budget that are used."""
-    total: float | None = None
-    """Seconds of training that the budget allows, where time is the budget; fixed when the run first starts."""
-    marks: int = 0
-    """Of the shares of a clocked budget at which to evaluate, how many were passed at the last evaluation."""
-    looked_at: int | None = None
-    """Tokens of the validation text that evaluations read, where time is the budget; None: not chosen yet."""
-    evaluated: int = -1
-    """The step of the last evaluation."""
-    best: float | None = None
-    """Validation loss of the best weights so far, nats per token."""
-    best_step: int = 0
-    since_best: int = 0
-    plateaus: int = 0
-    recent: tuple[float, ...] = ()
-    """Validation losses so far: averaged SGD looks back at them."""
-    skipped: int = 0
-    restores: int = 0
-    rate_scale: float = 1.0
-    loss_scale: float = 65536.0
-    good_steps: int = 0
-    average_updates: int = 0
-    average_on: bool = False
-    train_loss: float | None = None
-    """Smoothed training loss, nats per token, dropout on."""
-    tokens: int = 0
+    parameters: Mapping[str, Tensor]
+    carried: Sequence[tuple[int, ...]]
+    """Shapes of the recurrent state between two windows; a file has it whole or not at all."""
+    positions: tuple[int, ...]
+    """The shape of the positions in the text."""
+    tokens: int
+    """Of the text: no position lies beyond."""
 
 
 def save_state(folder: Path, progress: Progress, tensors: Mapping[str, Tensor]) -> None:
@@ -60,28 +43,75 @@ def save_state(folder: Path, progress: Progress, tensors: Mapping[str, Tensor]) 
     from safetensors.torch import save
 
     numbers = json.dumps(dataclasses.asdict(progress))
-    data = save({k: t.detach().cpu().contiguous() for k, t in tensors.items()}, metadata={"progress": numbers})
-    write_bytes(folder / STATE, data)
+    kept = {k: t.detach().cpu().contiguous() for k, t in tensors.items()}
+    write_bytes(folder / STATE, save(kept, metadata={"progress": numbers, "checksum": _checksum(kept)}))
 
 
-def load_state(folder: Path) -> tuple[Progress, dict[str, Tensor]] | None:
+def load_state(folder: Path, expected: Expected | None = None) -> tuple[Progress, dict[str, Tensor]] | None:
     """The last saved state; None where the run was never saved, a ModelError where the file is broken."""
     path = folder / STATE
     if not path.exists():
         return None
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
 
     try:
-        with safe_open(path, framework="pt") as file:
-            numbers: dict[str, Any] = json.loads(file.metadata()["progress"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        numbers["recent"] = tuple(numbers["recent"])
-        return Progress(**numbers), tensors
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(
-            f"{path} is truncated or altered: {error}",
-            hint=f"Delete {folder.name}/ to keep the model as it is, or train again with --overwrite.",
-        ) from error
+        places, progress = check_state(path)
+        if expected is not None:
+            _check_arrays(places.values(), expected)
+        tensors = load_file(path)
+        if expected is not None and not _lies_within(tensors["positions"], expected.tokens):
+            raise ValueError("it was at a place that the text does not have")
+        return progress, tensors
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        message = f"{path} is truncated or altered: {str(error)[:200]}"
+        raise ModelError(message, hint=cure(path)) from error
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> str:
+    """CRC-32 of the bytes of all arrays in order, as progress.checksum has it of a file."""
+    found = 0
+    for _, tensor in sorted(tensors.items()):
+        if tensor.numel():  # nothing has no bytes to be seen as
+            found = zlib.crc32(tensor.reshape(-1).view(torch.uint8).numpy().data, found)
+    return f"{found:08x}"
+
+
+def _check_arrays(places: Iterable[ArrayPlace], expected: Expected) -> None:
+    """A ValueError where an array is not one of the run's, or one of them is missing."""
+    parameters = {name: tuple(tensor.shape) for name, tensor in expected.parameters.items()}
+    found: dict[str, list[str]] = {"parameter": [], "average": [], "carried": [], "optimizer": [], "positions": []}
+    for name, dtype, shape, *_ in places:
+        group, _, rest = name.partition("/")
+        of, _, key = rest.rpartition(".") if group == "optimizer" else (rest, "", "")
+        fits = {
+            "parameter": (dtype, shape) == ("F32", parameters.get(of)),
+            "average": (dtype, shape) == ("F32", parameters.get(of)),
+            "optimizer": (dtype, shape) == ("F32", () if key == "step" else parameters.get(of)) and of in parameters,
+            "carried": dtype in ("F32", "F16", "BF16") and (of, shape) in _numbered(expected.carried),
+            "positions": (dtype, shape) == ("I64", expected.positions),
+        }
+        if not fits.get(group):
+            raise ValueError(f"array {name} is not one that this run has")
+        found[group].append(rest)
+    whole = set(found["parameter"]) == parameters.keys() and len(found["positions"]) == 1
+    whole = whole and set(found["average"]) in (set(), parameters.keys())
+    whole = whole and len(found["carried"]) in (0, len(expected.carried))
+    keys = {
+        of: {rest.rpartition(".")[2] for rest in found["optimizer"] if rest.rpartition(".")[0] == of}
+        for of in parameters
+    }
+    if not whole or any(each not in (set(), *OPTIMIZER_KEYS) for each in keys.values()):
+        raise ValueError("it lacks arrays that this run has")
+
+
+def _numbered(shapes: Sequence[tuple[int, ...]]) -> list[tuple[str, tuple[int, ...]]]:
+    return [(str(number), shape) for number, shape in enumerate(shapes)]
+
+
+def _lies_within(positions: Tensor, tokens: int) -> bool:
+    """Whether each is a place in the text, or the one before it."""
+    return not len(positions) or bool(((positions >= -1) & (positions < tokens)).all())
 
 
 def with_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -102,7 +102,7 @@ class Trainer:
 
     def restore(self) -> bool:
         """Take up the last saved state; False where there is none."""
-        loaded = load_state(self.job.folder)
+        loaded = load_state(self.job.folder, self.learner.expected(self.positions, len(self.job.ids)))
         if loaded is None:
             return False
         progress, tensors = loaded

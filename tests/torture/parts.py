@@ -59,5 +59,7 @@ PARTS = (
     Part("app", "models opened one after the other in the app, none left behind", "switches:in_the_app", 1_000, 8),
     Part("threads", "networks scored and trained on 1, 2 and 7 threads, alike to 1e-4", "numbers:threads", 200, 4),
     Part("overflow", "networks whose weights overflow: an error, or numbers", "numbers:overflow", 1_000, 30),
+    Part("folders", "model folders harmed, forged, swapped, linked elsewhere", "hostile:attempts", 2000, 60),
+    Part("fuzz-folders", "inputs of a model folder's readers, guided by coverage", "fuzz_folders:attempts", 40_000, 1),
 )
 # fmt: on

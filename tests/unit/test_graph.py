@@ -16,12 +16,12 @@ import pytest
 from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 
-from rnncli.arrays import ArrayPlace, load_arrays, read_places
-from rnncli.config import ActivationName, CellName, ModelConfig
+from rnncli.arrays import ITEM_SIZES, ArrayPlace, load_arrays, read_places, sha256
+from rnncli.config import ActivationName, CellName, ModelConfig, Precision
 from rnncli.graph.build import build_graph
-from rnncli.graph.saving import Part, make_graph, save_model
+from rnncli.graph.saving import Part, graph_of, save_model
 from rnncli.inference.opening import open_engine
-from rnncli.precision import array_shapes
+from rnncli.precision import array_shapes, stored_arrays
 from rnncli.spec import CELLS as SPECS
 from rnncli.store import CONFIG, GRAPH, GRAPH_VERSION, WEIGHTS, of_part, open_folder, vouch_for
 from tests.folders import HEADS, make_folder, network_of, save_folder, tokenizer_of, train_briefly
@@ -74,7 +74,7 @@ def test_the_graph_is_valid_and_its_weights_are_those_of_the_folder(
 @every_cell
 def test_inputs_and_outputs_are_those_that_are_written_down(cell: CellName, activation: ActivationName) -> None:
     model = config_of(cell, activation)
-    found = onnx.load_from_string(graph_of(model))
+    found = onnx.load_from_string(unsaved(model))
     states = [f"{state}{layer}" for layer in (0, 1) for state in SPECS[cell].states]
     assert [value.name for value in found.graph.input] == [
         *["ids_TB", *states, "ends_B", "places_P", "rows_M", "targets_M", "details", "group_V"],
@@ -87,7 +87,7 @@ def test_inputs_and_outputs_are_those_that_are_written_down(cell: CellName, acti
     assert {node.domain for node in found.graph.node} == {""}
 
 
-def graph_of(model: ModelConfig) -> bytes:
+def unsaved(model: ModelConfig) -> bytes:
     """Over weights that lie one after the other in a file that is not there."""
     places, offset = {}, 8
     for name, shape in array_shapes(model).items():
@@ -105,9 +105,26 @@ def test_a_graph_is_the_same_bytes_each_time(cell: CellName, activation: Activat
     other = save_folder(tmp_path / "other", {name: array + 1 for name, array in arrays.items()}, model, tokenizer)
     data = (one / GRAPH).read_bytes()
     assert (other / GRAPH).read_bytes() == data
-    assert make_graph(open_folder(one)) == data
+    assert graph_of(open_folder(one)) == data
     assert build_graph(model, of_part(read_places(one / WEIGHTS), "forward"), "float32") == data
     assert len(data) < 20_000
+
+
+@every_cell
+def test_its_bytes_are_those_that_onnx_itself_writes(cell: CellName, activation: ActivationName) -> None:
+    data = unsaved(config_of(cell, activation))
+    assert onnx.load_from_string(data).SerializeToString(deterministic=True) == data
+
+
+@pytest.mark.parametrize("precision", ["float16", "int8"])
+def test_so_are_those_of_weights_in_fewer_bits(precision: Precision) -> None:
+    model, places, offset = config_of("gru", "tanh", tie=False), {}, 8
+    for name, (kind, shape) in stored_arrays(model, precision).items():
+        size = ITEM_SIZES[kind] * math.prod(shape)
+        places[name] = ArrayPlace(f"main/{name}", kind, shape, offset, size)
+        offset += size
+    data = build_graph(model, places, precision)
+    assert onnx.load_from_string(data).SerializeToString(deterministic=True) == data
 
 
 def test_a_save_leaves_a_graph_that_is_already_there(tmp_path: Path) -> None:
@@ -122,7 +139,7 @@ def test_a_save_leaves_a_graph_that_is_already_there(tmp_path: Path) -> None:
     (folder / GRAPH).write_bytes(b"no graph")
     save_model(folder, {"forward": Part(stored.model, stored.arrays)}, stored.config)
     assert (folder / GRAPH).read_bytes() == data
-    assert open_folder(folder).has_graph
+    assert open_folder(folder).config["fingerprints"][GRAPH] == sha256(folder / GRAPH)
 
 
 def test_a_graph_of_another_version_is_made_anew(tmp_path: Path) -> None:
@@ -131,11 +148,10 @@ def test_a_graph_of_another_version_is_made_anew(tmp_path: Path) -> None:
     assert data.count(GRAPH_VERSION.encode()) == 1
     (folder / GRAPH).write_bytes(data.replace(GRAPH_VERSION.encode(), b"rnncli graph 1"))
     vouch_for(folder, GRAPH)
-    assert not open_folder(folder).has_graph
     opened = open_engine(folder, device="cpu", engine="onnx")
     opened.engine.advance(np.array([[1]]), np.array([1]), opened.engine.start(1), want="last")
     assert (folder / GRAPH).read_bytes() == data
-    assert open_folder(folder).has_graph
+    assert open_folder(folder).config["fingerprints"][GRAPH] == sha256(folder / GRAPH)
 
 
 def test_config_json_comes_after_the_graph_that_it_vouches_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +167,7 @@ def test_config_json_comes_after_the_graph_that_it_vouches_for(tmp_path: Path, m
     assert order[-3:] == [WEIGHTS, GRAPH, CONFIG]
     (folder / GRAPH).unlink()
     order.clear()
-    make_graph(open_folder(folder))
+    graph_of(open_folder(folder))
     assert order == [GRAPH, CONFIG]
 
 

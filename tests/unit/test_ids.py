@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import tracemalloc
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +34,8 @@ def test_ids_and_counts(kind: TokenizerKind, tmp_path: Path) -> None:
     assert ids.tolist() == tokenizer.encode(TEXT).tolist()
     assert ids.dtype == np.dtype("<u2")
     words, chars, size = count(TEXT)
-    assert info == IdsInfo(count=len(ids), dtype="uint16", words=words, chars=chars - 4, bytes=size - 4, lines=4)
+    counts = IdsInfo(count=len(ids), dtype="uint16", words=words, chars=chars - 4, bytes=size - 4, lines=4)
+    assert info == dataclasses.replace(counts, checksum=f"{zlib.crc32(path.read_bytes()):08x}")
     assert (words, chars, size) == (6 + 5 + 2, 24 + 1 + 7 + 8, 24 + 1 + 19 + 8)
     assert [file.name for file in tmp_path.iterdir()] == ["train.ids"]
     with pytest.raises(ValueError, match="read-only"):
@@ -102,6 +106,36 @@ def test_wrong_size_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="bytes and should have"):
         open_ids(path, info)
     path.unlink()
+    with pytest.raises(ModelError, match="is not there"):
+        open_ids(path, info)
+
+
+def test_ids_that_are_not_those_that_were_written_are_refused(tmp_path: Path) -> None:
+    tokenizer, path = make(), tmp_path / "a"
+    info = write_ids([TEXT], tokenizer, path)
+    data = path.read_bytes()
+    assert len(open_ids(path, info, tokenizer.vocab_size)) == info.count
+    path.write_bytes(data[:-1] + b"\xff")
+    with pytest.raises(ModelError, match="ids that the tokenizer does not have"):
+        open_ids(path, info, tokenizer.vocab_size)
+    path.write_bytes(data[2:4] + data[2:])
+    with pytest.raises(ModelError, match="is not the file that"):
+        open_ids(path, info, tokenizer.vocab_size)
+    assert len(open_ids(path, dataclasses.replace(info, checksum=None))) == info.count
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "a folder", "a link to a device", "a link elsewhere"])
+def test_what_is_no_file_of_the_folder_is_refused(tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    info = write_ids([TEXT], make(), tmp_path / "elsewhere")
+    path = folder / "a"
+    if kind == "a pipe":
+        os.mkfifo(path)
+    elif kind == "a folder":
+        path.mkdir()
+    else:
+        path.symlink_to("/dev/zero" if kind == "a link to a device" else tmp_path / "elsewhere")
     with pytest.raises(ModelError, match="cannot be read"):
         open_ids(path, info)
 

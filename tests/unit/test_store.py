@@ -16,11 +16,13 @@ import pytest
 from rnncli import store
 from rnncli.arrays import load_arrays, save_arrays, sha256
 from rnncli.config import to_dict
-from rnncli.errors import ModelError, RnncliError
+from rnncli.errors import DeviceError, ModelError, RnncliError
+from rnncli.guarded import open_file, size_of
 from rnncli.nn.weights import named_parameters, to_arrays
 from rnncli.precision import array_shapes
 from rnncli.store import (
     CONFIG,
+    GRAPH,
     TOKENIZER,
     WEIGHTS,
     open_folder,
@@ -294,3 +296,79 @@ def test_a_reader_waits_for_a_save_to_end(folder: Path, monkeypatch: pytest.Monk
     found = open_folder(folder)
     assert len(waited) == 1
     assert np.array_equal(found.arrays["embedding"], new["embedding"])
+
+
+# -- folders that were made to harm
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_refused_whoever_vouches_for_them(folder: Path, value: float) -> None:
+    arrays = {name: array.copy() for name, array in ARRAYS.items()}
+    arrays["layers.0.R"][0, 0] = value
+    write_arrays(folder, {"forward": arrays})
+    write_config(folder, DESCRIPTION)
+    refused(folder, WEIGHTS, "layers.0.R")
+
+
+@pytest.mark.parametrize("name", [CONFIG, TOKENIZER, WEIGHTS, GRAPH])
+@pytest.mark.parametrize("harm", ["a pipe", "a device", "a folder", "a link elsewhere", "100 GB"])
+def test_what_is_no_file_of_the_folder_is_refused_without_being_read(
+    folder: Path, tmp_path: Path, name: str, harm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = read_json(folder / CONFIG)
+    write_json(folder / CONFIG, {**config, "fingerprints": {**config["fingerprints"], GRAPH: "0"}})
+    path = folder / name
+    if path.exists():
+        shutil.copy(path, tmp_path / "copy")
+        path.unlink()
+    if harm == "a pipe":
+        os.mkfifo(path)
+    elif harm == "a device":
+        path.symlink_to("/dev/zero")
+    elif harm == "a folder":
+        path.mkdir()
+    elif harm == "a link elsewhere":
+        path.symlink_to(tmp_path / "copy" if (tmp_path / "copy").exists() else "/etc/passwd")
+    else:
+        path.touch()
+        os.truncate(path, 100 << 30)  # takes no place
+    read: list[int] = []
+    monkeypatch.setattr(
+        "rnncli.checking.sha256", lambda path, most: read.append(size_of_file(path, most)) or sha256(path, most)
+    )
+    refused(folder, name)
+    assert sum(read) < 1 << 20
+
+
+def size_of_file(path: Path, most: int) -> int:
+    try:
+        with open_file(path) as file:
+            return size_of(file, most)
+    except OSError:
+        return 0
+
+
+def test_weights_that_no_memory_holds_are_refused_before_they_are_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = sum(array.nbytes for array in ARRAYS.values())
+    monkeypatch.setattr("rnncli.checking.LARGE", size - 1)
+    monkeypatch.setattr("rnncli.checking.available_memory", lambda: size)
+    open_folder(folder, patience=0)
+    monkeypatch.setattr("rnncli.checking.available_memory", lambda: size - 1)
+    with pytest.raises(DeviceError, match=f"has {size:,} bytes, and there are {size - 1:,} of memory left"):
+        open_folder(folder, patience=0)
+
+
+def test_a_folder_that_does_not_come_to_rest_is_not_hashed_again_and_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / TOKENIZER).write_bytes((folder / TOKENIZER).read_bytes() + b" ")
+    looked_at: list[str] = []
+    monkeypatch.setattr("rnncli.checking.sha256", lambda path, most: looked_at.append(path.name) or sha256(path, most))
+    pauses: list[float] = []
+    monkeypatch.setattr("rnncli.store.time.sleep", pauses.append)
+    with pytest.raises(ModelError, match="vouches for"):
+        open_folder(folder)
+    assert looked_at == [WEIGHTS, TOKENIZER]
+    assert 0.5 < sum(pauses) < 1

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import pytest
 import tokenizers as hf
@@ -13,6 +15,7 @@ import tokenizers as hf
 from rnncli.config import TokenizerConfig, TokenizerKind
 from rnncli.errors import ModelError
 from rnncli.text.tokenizers import TOKENIZERS, Tokenizer, load_tokenizer, train_tokenizer
+from tests.torture.vocabularies import LIES
 
 TEXT = "the cat sat on the mat.\nthe dog didn't sit\n春眠不覺曉，處處聞啼鳥。\n"
 KINDS: list[TokenizerKind] = list(TOKENIZERS)
@@ -90,3 +93,61 @@ def test_ids_with_gaps_are_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps(document))
     with pytest.raises(ModelError, match="gaps"):
         load_tokenizer(path, "char").decode([300])
+
+
+@pytest.mark.parametrize("lie", sorted(LIES))
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_this_kind_does_not_write_is_refused_before_the_library_sees_it(
+    kind: TokenizerKind, lie: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Patterns above all: the library runs them as they are, and some never end."""
+    made, path, dice = make(kind), tmp_path / "tokenizer.json", Random(f"{kind} {lie}")
+    made.save(path)
+    document = json.loads(path.read_bytes())
+    whole = copy.deepcopy(document)
+    for _ in range(20):
+        LIES[lie](document, dice)
+        if document != whole:
+            break
+    if document == whole or (lie == "a normalizer" and document["normalizer"] == {"type": "Lowercase"}):
+        assert lie in ("a normalizer", "another model", "other settings", "a large vocabulary", "merges of nothing")
+        return
+    path.write_text(json.dumps(document), encoding="utf-8")
+    if lie == "a large vocabulary" and kind in ("hybrid", "word", "char"):
+        with pytest.raises(ModelError, match="more than"):
+            load_tokenizer(path, kind, made.vocab_size)
+        return
+    with monkeypatch.context() as patch:
+        patch.delattr(hf.Tokenizer, "from_str", raising=False)
+        with pytest.raises(ModelError, match=r"tokenizer\.json") as caught:
+            load_tokenizer(path, kind)
+    assert "from_str" not in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("lowercase", [True, False])
+def test_a_file_of_another_version_of_the_library_may_say_less_of_nothing(
+    kind: TokenizerKind, lowercase: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "tokenizer.json"
+    config = TokenizerConfig(kind=kind, vocab_size=50, lowercase=lowercase)
+    made = train_tokenizer([TEXT], config)
+    made.save(path)
+    document = json.loads(path.read_bytes())
+    del document["truncation"]
+    if kind == "bpe":  # as they were written until 0.20
+        document["model"]["merges"] = [" ".join(merge) for merge in document["model"]["merges"]]
+    path.write_text(json.dumps(document), encoding="utf-8")
+    assert load_tokenizer(path, kind).encode(TEXT).tolist() == made.encode(TEXT).tolist()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_vocabulary_makes_a_file_that_is_too_long_to_be_read(kind: TokenizerKind, tmp_path: Path) -> None:
+    """Of the longest tokens there are, most of them escaped in JSON or four bytes each."""
+    long = "".join(chr(0x1F600 + n) * 300 + " " + "\x01" * 300 + chr(0x10400 + n) * 300 + "\n" for n in range(40)) * 3
+    tokenizer = train_tokenizer([long], TokenizerConfig(kind=kind, vocab_size=3000))
+    tokenizer.save(tmp_path / "tokenizer.json")
+    assert (tmp_path / "tokenizer.json").stat().st_size < type(tokenizer).longest(tokenizer.vocab_size)
+    loaded = load_tokenizer(tmp_path / "tokenizer.json", kind, tokenizer.vocab_size)
+    assert loaded.vocab_size == tokenizer.vocab_size

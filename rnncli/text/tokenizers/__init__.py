@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rnncli.config import TokenizerConfig, TokenizerKind
-from rnncli.text.tokenizers.base import Encoding, Ids, Tokenizer
+from rnncli.text.tokenizers import char, hybrid
+from rnncli.text.tokenizers.base import MOST_ENTRIES, Encoding, Ids, Tokenizer
 from rnncli.text.tokenizers.bpe import BPETokenizer
 from rnncli.text.tokenizers.byte import ByteTokenizer
 from rnncli.text.tokenizers.char import CharTokenizer
@@ -21,7 +22,16 @@ TOKENIZERS: dict[TokenizerKind, type[Tokenizer]] = {
     "byte": ByteTokenizer,
 }
 
-__all__ = ["TOKENIZERS", "Encoding", "Ids", "Tokenizer", "load_tokenizer", "train_tokenizer"]
+BESIDE: dict[TokenizerKind, int] = {
+    "hybrid": 256 + hybrid.MOST_CHARACTERS,
+    "word": 2,
+    "char": 256 + char.MOST_CHARACTERS,
+    "bpe": 257,
+    "byte": 256,
+}
+"""Tokens that a kind has at most, beside the words or pieces that were asked for."""
+
+__all__ = ["BESIDE", "TOKENIZERS", "Encoding", "Ids", "Tokenizer", "load_tokenizer", "train_tokenizer"]
 
 
 def train_tokenizer(blocks: Iterable[str], config: TokenizerConfig) -> Tokenizer:
@@ -29,6 +39,6 @@ def train_tokenizer(blocks: Iterable[str], config: TokenizerConfig) -> Tokenizer
     return TOKENIZERS[config.kind].train(blocks, config)
 
 
-def load_tokenizer(path: Path, kind: TokenizerKind) -> Tokenizer:
-    """The tokenizer in a file, of the kind that the model's config.json names."""
-    return TOKENIZERS[kind].load(path)
+def load_tokenizer(path: Path, kind: TokenizerKind, entries: int = MOST_ENTRIES) -> Tokenizer:
+    """The tokenizer in a file, of the kind that the model's config.json names and of so many tokens at most."""
+    return TOKENIZERS[kind].load(path, entries)

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from rnncli.config import TokenizerConfig, TokenizerKind
 
 Ids = NDArray[np.int64]
+MOST_ENTRIES = 5_100_000
+"""Tokens of the largest vocabulary that can be asked for, characters included."""
 
 
 class Encoding(NamedTuple):
@@ -55,8 +57,15 @@ class Tokenizer(Protocol):
         """A tokenizer with the vocabulary of ``blocks`` (the training part only)."""
 
     @classmethod
-    def load(cls, path: Path) -> Self:
-        """From a tokenizer.json; a ModelError names a file that is broken or of another kind."""
+    def longest(cls, entries: int) -> int:
+        """Bytes of the largest tokenizer.json that so many tokens can take."""
+
+    @classmethod
+    def load(cls, path: Path, entries: int = MOST_ENTRIES) -> Self:
+        """From a tokenizer.json of so many tokens at most; a ModelError names a file that is broken or of another kind.
+
+        Nothing of it is run that is not this kind's own: no pattern, no normaliser, no added token.
+        """
 
     def save(self, path: Path) -> None:
         """Write tokenizer.json, which HF ``tokenizers`` opens alone. One vocabulary, one file."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import ClassVar, Self
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
 from rnncli.config import TokenizerConfig, TokenizerKind
-from rnncli.text.tokenizers.hf import HFTokenizer
+from rnncli.text.tokenizers.hf import HFTokenizer, OtherKindError
 from rnncli.text.tokenizers.spelling import pieces
 
 PATTERN = "|".join(
@@ -40,17 +40,21 @@ class BPETokenizer(HFTokenizer):
 
     kind: ClassVar[TokenizerKind] = "bpe"
     newline: ClassVar[str] = "Ċ"
-    probe: ClassVar[tuple[str, ...]] = ("ab", "Ġ12", "Ċ", "cd")
-    model: ClassVar[type] = models.BPE
+    longest_entry: ClassVar[int] = 1024
 
     @classmethod
-    def train(cls, blocks: Iterable[str], config: TokenizerConfig) -> Self:
+    def blank(cls, *, lowercase: bool) -> tokenizers.Tokenizer:
         inner = tokenizers.Tokenizer(models.BPE())
-        inner.normalizer = normalizers.Lowercase() if config.lowercase else None
+        inner.normalizer = normalizers.Lowercase() if lowercase else None
         split = pre_tokenizers.Split(tokenizers.Regex(PATTERN), "isolated")
         to_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
         inner.pre_tokenizer = pre_tokenizers.Sequence([split, to_bytes])
         inner.decoder = decoders.ByteLevel()
+        return inner
+
+    @classmethod
+    def train(cls, blocks: Iterable[str], config: TokenizerConfig) -> Self:
+        inner = cls.blank(lowercase=config.lowercase)
         trainer = trainers.BpeTrainer(
             vocab_size=max(config.vocab_size, 257),
             min_frequency=2,
@@ -59,6 +63,19 @@ class BPETokenizer(HFTokenizer):
         )
         inner.train_from_iterator(pieces(blocks), trainer)
         return cls(inner)
+
+    @classmethod
+    def _check_vocabulary(cls, vocab: Mapping[str, int], merges: Sequence[Any]) -> None:
+        if not ALPHABET.keys() <= vocab.keys() or not set().union(*vocab) <= ALPHABET.keys():
+            raise OtherKindError
+        made = set(ALPHABET)
+        for merge in merges:
+            left, right = merge.split(" ") if isinstance(merge, str) else merge
+            if left not in vocab or right not in vocab:
+                raise ValueError("it merges what it does not have")
+            made.add(left + right)
+        if made != vocab.keys():
+            raise ValueError("its merges are not those of its vocabulary")
 
     def _bytes_of_token(self, name: str) -> bytes:
         return bytes(ALPHABET[char] for char in name)

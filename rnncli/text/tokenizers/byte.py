@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import ClassVar, Self
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import tokenizers
-from tokenizers import models
 
 from rnncli.config import TokenizerConfig, TokenizerKind
 from rnncli.text.escapes import bytes_of, segments
 from rnncli.text.tokenizers.base import Ids
-from rnncli.text.tokenizers.hf import HFTokenizer
+from rnncli.text.tokenizers.hf import HFTokenizer, OtherKindError
 from rnncli.text.tokenizers.spelling import assemble, spelled_bytes
 
 PATTERN = r"\n|[^\n]{1,16}"
@@ -23,16 +22,21 @@ class ByteTokenizer(HFTokenizer):
 
     kind: ClassVar[TokenizerKind] = "byte"
     newline: ClassVar[str] = "<0x0A>"
-    probe: ClassVar[tuple[str, ...]] = ("ab 12", "\n", "cd")
-    model: ClassVar[type] = models.BPE
+    longest_entry: ClassVar[int] = 64
+
+    @classmethod
+    def blank(cls, *, lowercase: bool) -> tokenizers.Tokenizer:
+        return assemble([], PATTERN, lowercase=lowercase, whole=False)
 
     @classmethod
     def train(cls, blocks: Iterable[str], config: TokenizerConfig) -> Self:
-        return cls(assemble([], PATTERN, lowercase=config.lowercase, whole=False))
+        return cls(cls.blank(lowercase=config.lowercase))
 
     @classmethod
-    def _fits(cls, inner: tokenizers.Tokenizer) -> bool:
-        return super()._fits(inner) and inner.get_vocab_size() == 256
+    def _check_vocabulary(cls, vocab: Mapping[str, int], merges: Sequence[Any]) -> None:
+        if len(vocab) != 256:
+            raise OtherKindError
+        super()._check_vocabulary(vocab, merges)
 
     def encode_batch(self, texts: Iterable[str]) -> list[Ids]:
         # What the library would answer, at a hundred times its speed.

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import ClassVar, Self
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import tokenizers
-from tokenizers import models
 
 from rnncli.config import TokenizerConfig, TokenizerKind
 from rnncli.text.characters import CharacterCounts, code_points
-from rnncli.text.tokenizers.hf import HFTokenizer
+from rnncli.text.tokenizers.hf import HFTokenizer, OtherKindError
 from rnncli.text.tokenizers.spelling import assemble, characters, pieces, spelled_bytes
 
 PATTERN = r"\n|[^\n]{1,16}"
@@ -22,8 +21,11 @@ class CharTokenizer(HFTokenizer):
     """Ids: 256 bytes, then the characters by frequency."""
 
     kind: ClassVar[TokenizerKind] = "char"
-    probe: ClassVar[tuple[str, ...]] = ("ab 12", "\n", "cd")
-    model: ClassVar[type] = models.BPE
+    longest_entry: ClassVar[int] = 64
+
+    @classmethod
+    def blank(cls, *, lowercase: bool) -> tokenizers.Tokenizer:
+        return assemble([], PATTERN, lowercase=lowercase, whole=False)
 
     @classmethod
     def train(cls, blocks: Iterable[str], config: TokenizerConfig) -> Self:
@@ -34,8 +36,10 @@ class CharTokenizer(HFTokenizer):
         return cls(assemble(kept, PATTERN, lowercase=config.lowercase, whole=False))
 
     @classmethod
-    def _fits(cls, inner: tokenizers.Tokenizer) -> bool:
-        return super()._fits(inner) and inner.get_vocab_size() > 256
+    def _check_vocabulary(cls, vocab: Mapping[str, int], merges: Sequence[Any]) -> None:
+        if len(vocab) == 256:
+            raise OtherKindError
+        super()._check_vocabulary(vocab, merges)
 
     def _search(self, text: str, start: int, stop: int) -> int:
         return stop  # any place will do

@@ -8,13 +8,15 @@ Every pattern bounds its runs, hence such a place is never far.
 from __future__ import annotations
 
 import abc
+import functools
 import hashlib
+import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import tokenizers
@@ -22,14 +24,35 @@ from numpy.typing import NDArray
 
 from rnncli.config import TokenizerConfig, TokenizerKind
 from rnncli.errors import ModelError
+from rnncli.guarded import read_plain, unique
 from rnncli.text.escapes import bytes_of, has_lone, segments, text_of
 from rnncli.text.files import replacing
-from rnncli.text.tokenizers.base import Encoding, Ids
+from rnncli.text.tokenizers.base import MOST_ENTRIES, Encoding, Ids
+from rnncli.text.tokenizers.spelling import BYTE_TOKENS
 
 LONG = 1 << 16
 _LONE_AT = re.compile("[\ud800-\udfff]")
-_PROBE = "ab 12\ncd"
 _CURE = "Train the model again, or copy the file again from where it came."
+
+
+class OtherKindError(Exception):
+    """A file that does not hold what it should, and is whole."""
+
+
+def _said(value: Any) -> Any:
+    """JSON without what says nothing."""
+    if isinstance(value, dict):
+        return {key: _said(inner) for key, inner in value.items() if inner}
+    return [_said(inner) for inner in value] if isinstance(value, list) else value
+
+
+@functools.cache
+def _form(kind: type[HFTokenizer], lowercase: bool) -> Any:
+    """What a file of a kind holds beside its vocabulary and its merges."""
+    document = json.loads(kind.blank(lowercase=lowercase).to_str())
+    for name in ("vocab", "merges"):
+        document["model"].pop(name, None)
+    return _said(document)
 
 
 class HFTokenizer(abc.ABC):
@@ -38,9 +61,8 @@ class HFTokenizer(abc.ABC):
     kind: ClassVar[TokenizerKind]
     joined: ClassVar[bool] = True
     newline: ClassVar[str] = "\n"
-    probe: ClassVar[tuple[str, ...]]
-    """How its pre-tokenizer splits a small text: what tells a file of this kind from others."""
-    model: ClassVar[type]
+    longest_entry: ClassVar[int]
+    """Bytes that a token can take in tokenizer.json, its merge included."""
     reach: ClassVar[int] = 64
     """Code points from the start of a pre-token that can decide where it ends."""
     opening: ClassVar[str] = r"(?<=\S) "
@@ -63,28 +85,56 @@ class HFTokenizer(abc.ABC):
         """A tokenizer with the vocabulary of ``blocks``."""
 
     @classmethod
-    def load(cls, path: Path) -> Self:
-        """From a tokenizer.json; a ModelError names a file that is broken or of another kind."""
+    def longest(cls, entries: int) -> int:
+        return (1 << 16) + cls.longest_entry * entries
+
+    @classmethod
+    def load(cls, path: Path, entries: int = MOST_ENTRIES) -> Self:
         try:
-            data = path.read_bytes()
+            data = read_plain(path, cls.longest(entries))
+            cls._check(json.loads(data, object_pairs_hook=unique))
             inner = tokenizers.Tokenizer.from_str(data.decode())
         except OSError as error:
             raise ModelError(f"{path} cannot be read: {error.strerror}", hint=_CURE) from None
+        except OtherKindError:
+            raise ModelError(f"{path} holds no {cls.kind} tokenizer", hint=_CURE) from None
         except Exception as error:  # the library raises nothing narrower
-            reason = str(error).splitlines()[0][:200]
+            reason = (str(error).splitlines() or [""])[0][:200]
             raise ModelError(f"{path} is damaged and holds no tokenizer: {reason}", hint=_CURE) from None
-        if not cls._fits(inner):
-            raise ModelError(f"{path} holds no {cls.kind} tokenizer", hint=_CURE)
         return cls(inner, data)
 
     @classmethod
-    def _fits(cls, inner: tokenizers.Tokenizer) -> bool:
-        """Whether a loaded object behaves as this kind does."""
-        if inner.pre_tokenizer is None or inner.get_added_tokens_decoder():
-            return False
-        split = tuple(piece for piece, _ in inner.pre_tokenizer.pre_tokenize_str(_PROBE))
-        alike = isinstance(inner.model, cls.model) and split == cls.probe
-        return alike and inner.token_to_id(cls.newline) is not None
+    @abc.abstractmethod
+    def blank(cls, *, lowercase: bool) -> tokenizers.Tokenizer:
+        """One without a vocabulary of its own: all else in a file of this kind is what this writes, to the letter."""
+
+    @classmethod
+    def _check(cls, document: Any) -> None:
+        """Refuse what is not as this kind is written, before the library sees it: patterns there are run as they are.
+
+        What is null, false or empty says nothing: the library's versions differ in what they write down of it.
+        """
+        model = document["model"]
+        vocab, merges = model.pop("vocab"), model.pop("merges", [])
+        if not isinstance(vocab, dict) or not isinstance(merges, list):
+            raise ValueError("its vocabulary is none")
+        if _said(document) != _form(cls, bool(document.get("normalizer"))):
+            raise OtherKindError
+        if any(type(number) is not int for number in vocab.values()):
+            raise ValueError("its ids are no numbers")
+        if sorted(vocab.values()) != list(range(len(vocab))):
+            raise ValueError("its ids have gaps")
+        if "" in vocab:
+            raise ValueError("it has an empty token")
+        cls._check_vocabulary(vocab, merges)
+
+    @classmethod
+    def _check_vocabulary(cls, vocab: Mapping[str, int], merges: Sequence[Any]) -> None:
+        """Refuse tokens that this kind does not have. Here: the bytes come first, and there are no merges."""
+        if merges or any(vocab.get(name) != number for number, name in enumerate(BYTE_TOKENS)):
+            raise OtherKindError
+        if cls.newline not in vocab:
+            raise ValueError("it has no token for the end of a line")
 
     def save(self, path: Path) -> None:
         """Write tokenizer.json, whole or not at all."""

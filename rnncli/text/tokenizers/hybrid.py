@@ -45,9 +45,12 @@ class HybridTokenizer(HFTokenizer):
     """Ids: 256 bytes, the characters and then the words by frequency. A word carries its leading space."""
 
     kind: ClassVar[TokenizerKind] = "hybrid"
-    probe: ClassVar[tuple[str, ...]] = ("ab", " 12", "\n", "cd")
-    model: ClassVar[type] = models.BPE
+    longest_entry: ClassVar[int] = 512
     opening: ClassVar[str] = rf"(?<=\S) |[{SPACELESS_CLASS}]"
+
+    @classmethod
+    def blank(cls, *, lowercase: bool) -> tokenizers.Tokenizer:
+        return assemble([], PATTERN, lowercase=lowercase, whole=True)
 
     @classmethod
     def train(cls, blocks: Iterable[str], config: TokenizerConfig) -> Self:

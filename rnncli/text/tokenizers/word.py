@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import ClassVar, Self
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import tokenizers
@@ -14,7 +14,7 @@ from rnncli.config import TokenizerConfig, TokenizerKind
 from rnncli.errors import ConfigError
 from rnncli.text.escapes import without_lone
 from rnncli.text.tokenizers.base import Encoding, Ids
-from rnncli.text.tokenizers.hf import HFTokenizer
+from rnncli.text.tokenizers.hf import HFTokenizer, OtherKindError
 from rnncli.text.tokenizers.spelling import pieces
 
 PATTERN = r"\n|[^\s]{1,256}"
@@ -26,10 +26,13 @@ class WordTokenizer(HFTokenizer):
 
     kind: ClassVar[TokenizerKind] = "word"
     joined: ClassVar[bool] = False
-    probe: ClassVar[tuple[str, ...]] = ("ab", "12", "\n", "cd")
-    model: ClassVar[type] = models.WordLevel
+    longest_entry: ClassVar[int] = 2048
     reach: ClassVar[int] = 320
     opening: ClassVar[str] = "[ \t]"
+
+    @classmethod
+    def blank(cls, *, lowercase: bool) -> tokenizers.Tokenizer:
+        return _blank(models.WordLevel(vocab={}, unk_token=UNKNOWN), lowercase=lowercase)
 
     @classmethod
     def train(cls, blocks: Iterable[str], config: TokenizerConfig) -> Self:
@@ -38,12 +41,13 @@ class WordTokenizer(HFTokenizer):
             raise ConfigError(message, hint="Give --vocab-size 10000, say.")
         words = _frequent(pieces(blocks), config)
         vocab = {token: number for number, token in enumerate([UNKNOWN, "\n", *words])}
-        inner = _blank(config, models.WordLevel(vocab=vocab, unk_token=UNKNOWN))
-        return cls(inner)
+        model = models.WordLevel(vocab=vocab, unk_token=UNKNOWN)
+        return cls(_blank(model, lowercase=config.lowercase))
 
     @classmethod
-    def _fits(cls, inner: tokenizers.Tokenizer) -> bool:
-        return super()._fits(inner) and inner.token_to_id(UNKNOWN) == 0
+    def _check_vocabulary(cls, vocab: Mapping[str, int], merges: Sequence[Any]) -> None:
+        if merges or vocab.get(UNKNOWN) != 0 or cls.newline not in vocab:
+            raise OtherKindError
 
     def encode_batch(self, texts: Sequence[str]) -> list[Ids]:
         return super().encode_batch([without_lone(text) for text in texts])
@@ -63,9 +67,9 @@ class WordTokenizer(HFTokenizer):
         return b" ".join(words).replace(b" \n", b"\n").replace(b"\n ", b"\n")
 
 
-def _blank(config: TokenizerConfig, model: models.WordLevel) -> tokenizers.Tokenizer:
+def _blank(model: models.WordLevel, *, lowercase: bool) -> tokenizers.Tokenizer:
     inner = tokenizers.Tokenizer(model)
-    inner.normalizer = normalizers.Lowercase() if config.lowercase else None
+    inner.normalizer = normalizers.Lowercase() if lowercase else None
     # Inverted: what the pattern matches stays, the blanks between are removed.
     inner.pre_tokenizer = pre_tokenizers.Split(tokenizers.Regex(PATTERN), "removed", invert=True)
     return inner
@@ -73,7 +77,7 @@ def _blank(config: TokenizerConfig, model: models.WordLevel) -> tokenizers.Token
 
 def _frequent(texts: Iterable[str], config: TokenizerConfig) -> list[str]:
     """The most frequent words; where equal, by code points."""
-    counter = _blank(config, models.WordLevel(vocab={}, unk_token=UNKNOWN))
+    counter = WordTokenizer.blank(lowercase=config.lowercase)
     trainer = trainers.WordLevelTrainer(
         vocab_size=config.vocab_size + 2, min_frequency=1, show_progress=False, special_tokens=[]
     )
