@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,18 @@ def test_a_corpus_whose_name_is_no_utf8(tmp_path: Path, monkeypatch: pytest.Monk
     assert read_json(tmp_path / "models" / "odd" / "training" / "run.json")["corpora"] == [str(tmp_path / name)]
     listed = json.loads(run_here(["models", "list", "--json"]).out.splitlines()[0])
     assert listed["corpus"] == ["\ufffdodd.txt"]
+
+
+def test_a_model_in_a_folder_whose_name_is_no_utf8(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = os.fsdecode(b"m\xff\x1b[1m")
+    shutil.copytree(tiny_model, name)
+    Path("text.txt").write_text("Anna saw the moon.\n")
+    found = [run_here(["score", "-m", model, "text.txt", "--total"]) for model in (name, str(tiny_model))]
+    assert [one.code for one in found] == [0, 0]
+    assert found[0].out == found[1].out
 
 
 def test_json_keeps_bytes_that_are_no_utf8(tmp_path: Path) -> None:
