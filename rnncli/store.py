@@ -102,7 +102,7 @@ class Stored:
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write JSON a person can read, whole, or leave what was there."""
-    write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+    write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode(errors="backslashreplace"))
 
 
 def write_arrays(folder: Path, parts: Mapping[Direction, Arrays]) -> None:

@@ -13,6 +13,8 @@ from rnncli.errors import ConfigError, CorpusError
 from rnncli.records import Tally
 from rnncli.text.units import lines_in_words
 
+LEAST_SHARE = 1e-12
+"""Per cent of a reference's lines: of less there is no saying, however many they are."""
 Figure = Literal["perplexity", "bits_per_byte", "logprob"]
 
 
@@ -46,7 +48,7 @@ class Reference:
         """
         count = len(self._values)
         share = min(percent, 100 - percent)
-        need = ceil(100 / share - 1e-9) if share > 0 else 0
+        need = ceil(100 / share - 1e-9) if share > LEAST_SHARE else 0
         if not need or count < need:
             raise CorpusError(
                 f"{self._name} has {lines_in_words(count)}: too few for {percent:g} %",
@@ -65,7 +67,7 @@ def percent_of(text: str) -> float | None:
 def number_of(text: str) -> float:
     """A finite number, or a ConfigError."""
     try:
-        value = float(text)
+        value = float("nan" if "_" in text else text)  # Python would read 1_000
     except ValueError:
         value = float("nan")
     if value - value != 0:

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from rnncli.errors import ConfigError, CorpusError
 from rnncli.inference.plan import Line
 
+_DIGITS = 20
+"""More than the number of any column has; of very many Python makes no number."""
+
 
 class TextColumn:
     """Takes the text, and a prefix if one is named, out of rows. All cells but the text's go beside it, a label too.
@@ -75,11 +78,18 @@ class TextColumn:
         assert self._header is not None
         if column in self._header:
             return self._header.index(column)
-        if column.isdecimal() and 1 <= int(column) <= self._width:
-            return int(column) - 1
+        place = _place(column)
+        if place is not None and place <= self._width:
+            return place - 1
         if column.isdecimal():
-            raise _wrong(line, f"has {_columns(self._width)} and no column {column}")
+            raise _wrong(line, f"has {_columns(self._width)} and no column {column}"[:500])
         raise _wrong(line, f"has no column named {column}; it has {', '.join(self._header)}"[:500])
+
+
+def _place(column: str) -> int | None:
+    """The number of a column, from 1; None where it is no such number, or one that no row has room for."""
+    place = int(column) if column.isdecimal() and len(column.lstrip("0")) < _DIGITS else 0
+    return place or None
 
 
 def _columns(count: int) -> str:

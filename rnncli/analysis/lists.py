@@ -17,6 +17,8 @@ from rnncli.inference.plan import FLUSH, Flush, Line
 PAIR_COLUMNS = "good and bad, or group, good and bad"
 LIST_COLUMNS = "group, other score and text, and errors if they are known"
 TUNING_COLUMNS = "group, other score, text and errors"
+MOST = 1e100
+"""No score and no count of errors is as large: beyond, sums and differences would not be finite."""
 _SHOWN = 40
 """Characters of a cell that an error quotes."""
 
@@ -149,8 +151,9 @@ def _candidate(row: _Row, expected: str) -> Candidate:
 def _number(row: _Row, column: int, what: str, expected: str) -> float:
     cell = row.cells[column]
     value = _value(cell)
-    if value is None or not math.isfinite(value):
-        problem = "which is no number" if value is None else "which is not finite"
+    if value is None or not abs(value) <= MOST:
+        finite = value is not None and math.isfinite(value)
+        problem = "which is no number" if value is None else f"beyond {MOST:g}" if finite else "which is not finite"
         raise row.wrong(f"has {_shown(cell)} as {what}, {problem}", f"The columns are {expected}.")
     return value
 

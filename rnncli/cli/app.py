@@ -18,7 +18,7 @@ from rnncli import __version__
 from rnncli.cli import exits
 from rnncli.cli.commands import ROOT, Group
 from rnncli.cli.options import DebugOption
-from rnncli.cli.terminal import is_terminal
+from rnncli.cli.terminal import is_terminal, tell, visible
 from rnncli.errors import RnncliError
 
 PANELS = ("Arguments", "Options", "Budget", "Text", "Network", "Training")
@@ -168,7 +168,7 @@ def run(arguments: Sequence[str]) -> int:
         return end.code if isinstance(end.code, int) else exits.DONE
     except Exception as error:
         if debug:
-            traceback.print_exc()
+            tell(visible(traceback.format_exc()))
         try:
             return _report(error)
         except BrokenPipeError:

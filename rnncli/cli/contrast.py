@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from rnncli.records import TextScore
 
 PANEL = "Pairs and lists"
+MOST_WEIGHT = 1e9
+"""With any more, nothing but the log-probability would count; and with the most, sums would not be finite."""
 FORMS = ("table", "tsv", "json")
 PairsOption = Annotated[
     str | None,
@@ -91,8 +92,8 @@ class Lists(NamedTuple):
             raise ConfigError("--weight is for --nbest")
         if self.weight is not None and self.tune is not None:
             raise ConfigError("--weight and --tune cannot be given together", hint="--tune finds the weight.")
-        if self.weight is not None and not 0 <= self.weight < math.inf:
-            raise ConfigError(f"--weight {self.weight:g} must be 0 or more, and finite")
+        if self.weight is not None and not 0 <= self.weight <= MOST_WEIGHT:
+            raise ConfigError(f"--weight must be 0 to {MOST_WEIGHT:g}; got {self.weight:g}")
         if self.nbest == self.tune == STDIN:
             raise ConfigError("standard input was given twice", hint="Give --nbest or --tune a file.")
         for name, given in others.items():

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import codecs
 import os
 import select
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rnncli.cli.terminal import check_stdin, flush, say, say_waiting
@@ -36,6 +36,8 @@ class Lines:
         self.strict = strict
         self.quiet = quiet
         self.invalid = 0
+        self.wide: str | None = None
+        """A file that begins as UTF-16 and UTF-32 do."""
         self._before = before
         """Makes of a line and its bytes, end included, the line that is scored, or none."""
         self._found = [self._find(file) for file in self.files]
@@ -52,6 +54,7 @@ class Lines:
         """``Line`` records, and FLUSH where nothing more is waiting."""
         from rnncli.inference.plan import FLUSH, Line
         from rnncli.text.read import check_encoding, decode_line, trim
+        from rnncli.text.sources import WIDE_MARKS
 
         if check_encoding(self.encoding).startswith(("utf-16", "utf-32")):
             raise ConfigError(f"lines cannot be told apart in {self.encoding}", hint="Convert the text to UTF-8.")
@@ -65,6 +68,7 @@ class Lines:
             text, valid = decode_line(trim(data, first=number == 1), self.encoding)
             if not valid:
                 self.invalid += 1
+                self.wide = file if number == 1 and data.startswith(WIDE_MARKS) else self.wide
                 if self.strict:
                     yield FLUSH
                     raise CorpusError(
@@ -76,8 +80,10 @@ class Lines:
             except CorpusError:
                 yield FLUSH  # what came before it is answered
                 raise
+            text, data = "", b""  # a line may fill the memory: nothing holds it while it is scored, nor afterwards
             if line is not None:
                 yield line
+            line = None
 
     def _shaped(self, line: Line, data: bytes) -> Line | None:
         return line if self._before is None else self._before(line, data)
@@ -91,21 +97,29 @@ class Lines:
             if file == STDIN:
                 document += 1
                 say_waiting("lines", quiet=self.quiet)
-                yield from ((document, STDIN, line) for line in _stdin_lines())
+                yield from map(partial(_of, document, STDIN), _stdin_lines())
                 continue
             for source in find_sources([file]) if found is None else found:
                 document += 1
-                yield from ((document, source.name, line) for line in raw_lines(source))
+                yield from map(partial(_of, document, source.name), raw_lines(source))
 
     def warn(self) -> None:
-        """Say once, at the end, how many lines were not in the encoding."""
+        """Say once, at the end, how many lines were not in the encoding, and why if that is plain."""
         if self.invalid:
             lines = "1 line was" if self.invalid == 1 else f"{self.invalid:,} lines were"
             say(f"{lines} not {self.encoding.upper()}, and scored by the bytes", quiet=self.quiet)
+        if self.wide is not None:
+            say(f"{self.wide} begins as UTF-16 does: score it as UTF-8, iconv -f utf-16 converts it", quiet=self.quiet)
+
+
+def _of(document: int, file: str, line: bytes | None) -> tuple[int, str, bytes | None]:
+    return document, file, line
 
 
 def _stdin_lines() -> Iterator[bytes | None]:
     """Lines of stdin with their ends, each as soon as it is there; None before a wait."""
+    from rnncli.text.read import is_line, joined
+
     fd = check_stdin().fileno()
     first, pieces = True, list[bytes]()
     while True:
@@ -116,13 +130,13 @@ def _stdin_lines() -> Iterator[bytes | None]:
             break
         *lines, rest = data.split(b"\n")
         for line in lines:
-            yield b"".join([*pieces, line, b"\n"])
-            first, pieces = False, []
+            pieces += (line, b"\n")
+            yield joined(pieces)
+            first = False
         if rest:
             pieces.append(rest)
-    last = b"".join(pieces)
-    if last and not (first and last == codecs.BOM_UTF8):
-        yield last
+    if is_line(pieces, first=first):
+        yield joined(pieces)
 
 
 def _is_waiting(fd: int) -> bool:

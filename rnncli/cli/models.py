@@ -11,7 +11,7 @@ import typer
 from rnncli import library
 from rnncli.cli.columns import aligned, human_size, tabbed
 from rnncli.cli.options import DebugOption, JsonOption
-from rnncli.cli.terminal import draw, has_color, is_terminal, say, write
+from rnncli.cli.terminal import draw, has_color, is_terminal, one_line, say, write
 from rnncli.errors import ConfigError
 
 ModelArgument = Annotated[str | None, typer.Argument(metavar="[MODEL]", help="A model's name or folder.")]
@@ -122,6 +122,6 @@ def remove(
     if not yes:
         if not is_terminal(sys.stdin):
             raise ConfigError(f"nobody is there to ask whether to remove {model}", hint="Say --yes.")
-        if not typer.confirm(f"Delete the model {model} for good?", err=True):
+        if not typer.confirm(one_line(f"Delete the model {model} for good?"), err=True):
             raise typer.Exit(1)
     say(f"removed {library.remove(model)}")

@@ -112,21 +112,25 @@ def _write_json(model: Model, prompts: list[str], config: SampleConfig, copies: 
 def _stream(model: Model, prompt: str, config: SampleConfig, *, echo: bool) -> bytes:
     """One sample, token by token: glyphs on a terminal, raw bytes into a pipe. It is returned."""
     screen = is_terminal(sys.stdout)
-    last, data = "", b""
+    last, data, done = "", b"", False
     if echo and prompt:
         write(prompt)
         flush()
         last = prompt
-    for chunk in model.sampler.stream(prompt, config):
-        if screen:
-            write(chunk.text)
-        else:
-            write_bytes(chunk.data)
-        flush()
-        last = chunk.text or last
-        data += chunk.data
-    if not last.endswith("\n"):
-        write("\n")
+    try:
+        for chunk in model.sampler.stream(prompt, config):
+            if screen:
+                write(chunk.text)
+            else:
+                write_bytes(chunk.data)
+            flush()
+            last = chunk.text or last
+            data += chunk.data
+        done = True
+    finally:  # an error, or the shell's prompt after Ctrl-C, begins a line
+        if (done or last) and not last.endswith("\n"):
+            write("\n")
+            flush()
     return data
 
 

@@ -95,7 +95,7 @@ def score(
     skip_empty: SkipEmptyOption = False,
     strict: StrictOption = False,
     encoding: EncodingOption = "utf-8",
-    batch_size: Annotated[int | None, typer.Option("--batch-size", hidden=True)] = None,
+    batch_size: Annotated[int | None, typer.Option("--batch-size", min=1, hidden=True)] = None,
     pairs: PairsOption = None,
     each: EachOption = False,
     nbest: NbestOption = None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from rnncli.choices import Context, Device, Directions, EngineName
 from rnncli.cli.lines import STDIN, Lines
-from rnncli.cli.terminal import draw, flush, has_color, is_terminal, say, write
+from rnncli.cli.terminal import draw, flush, has_color, is_terminal, say, with_ends, write
 from rnncli.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -278,7 +278,7 @@ def _total(scores: Iterator[TextScore], definition: Mapping[str, Any], form: For
     else:
         from rnncli.formats import FORMATS
 
-        yield from (line + "\n" for line in FORMATS[form].total(scores, definition, layout))
+        yield from with_ends(FORMATS[form].total(scores, definition, layout))
 
 
 def _records(scores: Iterator[TextScore], form: Form, layout: Layout) -> Iterator[str]:
@@ -290,4 +290,4 @@ def _records(scores: Iterator[TextScore], form: Form, layout: Layout) -> Iterato
         return
     from rnncli.formats import FORMATS
 
-    yield from (line + "\n" for line in FORMATS[form].scores(scores, layout))
+    yield from with_ends(FORMATS[form].scores(scores, layout))

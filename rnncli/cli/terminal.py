@@ -6,12 +6,15 @@ import codecs
 import contextlib
 import os
 import sys
+from collections.abc import Iterable, Iterator
 from typing import IO, Literal, TextIO
 
 from rnncli.errors import ConfigError, CorpusError
 from rnncli.text.glyphs import one_line as one_line
 from rnncli.text.glyphs import visible as visible
 
+PIECE = 1 << 20
+"""Characters that are encoded at once."""
 ColorStream = Literal["stdout", "stderr"]
 
 
@@ -101,8 +104,19 @@ def draw(text: str) -> None:
     """Text on stdout as it is, ANSI codes included; all else in it must have been made visible."""
     if is_terminal(sys.stdout):
         sys.stdout.write(text)
-    else:
-        sys.stdout.buffer.write(text.encode("utf-8", errors="surrogateescape"))
+        return
+    for start in range(0, len(text), PIECE):  # of a line that fills the memory there is no second copy
+        sys.stdout.buffer.write(text[start : start + PIECE].encode("utf-8", errors="surrogateescape"))
+
+
+def with_ends(lines: Iterable[str]) -> Iterator[str]:
+    """The lines with their ends, to be written; of one that fills the memory there is no second copy."""
+    for line in lines:
+        if len(line) < PIECE:
+            yield line + "\n"
+        else:
+            yield line
+            yield "\n"
 
 
 def write_bytes(data: bytes) -> None:

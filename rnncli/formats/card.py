@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+MOST = 1e300
+"""No figure is as large: an integer beyond could not be written as a float."""
 PRIVACY = (
     "## Mind",
     "",
@@ -17,14 +19,17 @@ PRIVACY = (
 
 
 def model_card(name: str, config: Mapping[str, Any], samples: Sequence[str], *, reference: str | None = None) -> str:
-    """Markdown from a config.json and some samples. ``reference``: what -m takes, if that is not the name."""
-    corpus, metrics = config["corpus"], config["metrics"]
+    """Markdown from a config.json and some samples. ``reference``: what -m takes, if that is not the name.
+
+    Only what a network is made of must be in it: what the model was trained on, and how well it does, may be missing
+    or be anything, for the folder may be anyone's.
+    """
+    corpus, metrics = _mapping(config.get("corpus")), _mapping(config.get("metrics"))
     part = config["parts"][0]["model"]
     lines = [
         f"# {_one_line(name)}",
         "",
-        f"A recurrent language model, trained by rnncli {config['rnncli']} on {_list(corpus['files'])}: "
-        f"{corpus['characters']:,} characters, {corpus['words']:,} words, {corpus['lines']:,} lines.",
+        f"A recurrent language model, trained by rnncli {_word(config.get('rnncli'))} on {_trained_on(corpus)}.",
         "",
         "It reads one line at a time, each by itself."
         if config["unit"] == "lines"
@@ -33,15 +38,15 @@ def model_card(name: str, config: Mapping[str, Any], samples: Sequence[str], *, 
         "",
         "## How well it does",
         "",
-        *_figures(metrics, corpus),
+        *(_figures(metrics, corpus) or ["Nobody has measured it."]),
         "",
         "## What it is",
         "",
         f"- {part['layers']} {part['cell']} layer{'s' * (part['layers'] > 1)} of {part['hidden_size']} units, "
-        f"{config['params']:,} parameters",
+        f"{_number(config.get('params'), ',')} parameters",
         f"- tokenizer: {config['tokenizer']['kind']}, {part['vocab_size']:,} tokens",
         *_weights(config),
-        f"- created {config['created']}",
+        f"- created {_word(config.get('created'))}",
         "",
     ]
     if samples:
@@ -79,31 +84,51 @@ def _weights(config: Mapping[str, Any]) -> list[str]:
         return []
     if not isinstance(cost, Mapping):
         return [f"- weights: {weights}"]
-    figure, unit = (cost["bits_per_byte"], "bits per byte") if cost["bits_per_byte"] is not None else (
-        cost["bits_per_token"], "bits a token"
-    )  # fmt: skip
-    return [
-        f"- weights: {weights}, which cost {figure:+.5f} {unit} ({_one_line(cost['text'])}); the figures above: float32"
-    ]
+    per_byte = cost.get("bits_per_byte")
+    figure, unit = (per_byte, "bits per byte") if per_byte is not None else (cost.get("bits_per_token"), "bits a token")
+    price = f"{_number(figure, '+.5f')} {unit} ({_word(cost.get('text'))})"
+    return [f"- weights: {weights}, which cost {price}; the figures above: float32"]
 
 
 def _figures(metrics: Mapping[str, Any], corpus: Mapping[str, Any]) -> list[str]:
-    valid = metrics["valid"]
-    lines = [f"On its validation text ({corpus['validation']}):", ""]
+    """A table of what is known; nothing where nothing is."""
+    valid = _mapping(metrics.get("valid"))
     rows = [
-        ("nats per character", valid["nats_per_char"]),
-        ("bits per byte", valid["bits_per_byte"]),
-        ("perplexity per word", valid["perplexity"]),
+        ("nats per character", valid.get("nats_per_char")),
+        ("bits per byte", valid.get("bits_per_byte")),
+        ("perplexity per word", valid.get("perplexity")),
+        (
+            "nats per character, read backward",
+            _mapping(_mapping(metrics.get("backward")).get("valid")).get("nats_per_char"),
+        ),
+        ("for comparison, an n-gram model of bytes: nats per character", metrics.get("ngram_nats_per_char")),
     ]
-    lines += ["| figure | value |", "|---|---|"]
-    lines += [f"| {label} | {value:.4g} |" for label, value in rows if value is not None]
-    other = metrics.get("backward", {}).get("valid", {}).get("nats_per_char")
-    if other is not None:
-        lines.append(f"| nats per character, read backward | {other:.4g} |")
-    ngram = metrics.get("ngram_nats_per_char")
-    if ngram is not None:
-        lines.append(f"| for comparison, an n-gram model of bytes: nats per character | {ngram:.4g} |")
-    return lines
+    known = [f"| {label} | {_number(value, '.4g')} |" for label, value in rows if value is not None]
+    head = [f"On its validation text ({_word(corpus.get('validation'))}):", "", "| figure | value |", "|---|---|"]
+    return [*head, *known] if known else []
+
+
+def _trained_on(corpus: Mapping[str, Any]) -> str:
+    """The names of files and their sizes."""
+    files = corpus.get("files")
+    names = _list(list(map(str, files))) if isinstance(files, Sequence) and not isinstance(files, str) else "text"
+    sizes = [f"{_number(corpus[unit], ',')} {unit}" for unit in ("characters", "words", "lines") if unit in corpus]
+    return f"{names}: {', '.join(sizes)}" if sizes else names
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _number(value: Any, form: str) -> str:
+    """A figure of a config.json, which may be anything."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < MOST:
+        return f"{value:{form}}"
+    return "?"
+
+
+def _word(value: Any) -> str:
+    return "?" if value is None else _one_line(str(value))
 
 
 def _list(names: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ Shapes: T time, B rows, V vocabulary, P places, M targets.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -122,7 +123,9 @@ class OnnxEngine:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = SILENT
-        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(self._place))
+        # As bytes: the folder's name may be no UTF-8.
+        place = os.fsencode(self._place)
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", place)
         try:
             # Without fallback: trying again, it would talk about that on stdout.
             session = onnxruntime.InferenceSession(

@@ -10,7 +10,8 @@ import codecs
 import re
 
 _LONE = re.compile("[\ud800-\udfff]+")
-_HANDLER = "rnncli.surrogates"
+AS_ESCAPES = "rnncli.surrogates"
+"""What codecs call this way of decoding and encoding."""
 
 
 def _handle(error: UnicodeError) -> tuple[str | bytes, int]:
@@ -32,17 +33,17 @@ def _bytes_of_lone(char: str) -> bytes:
     return bytes([ord(char) - 0xDC00]) if escape else char.encode("utf-8", "surrogatepass")
 
 
-codecs.register_error(_HANDLER, _handle)
+codecs.register_error(AS_ESCAPES, _handle)
 
 
 def text_of(data: bytes) -> str:
     """Bytes as text; what is no UTF-8 becomes lone surrogates."""
-    return data.decode("utf-8", _HANDLER)
+    return data.decode("utf-8", AS_ESCAPES)
 
 
 def bytes_of(text: str) -> bytes:
     """The bytes that a text stands for, lone surrogates included."""
-    return text.encode("utf-8", _HANDLER)
+    return text.encode("utf-8", AS_ESCAPES)
 
 
 def has_lone(text: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from rnncli.errors import ConfigError, CorpusError
-from rnncli.text.escapes import has_lone, text_of
+from rnncli.text.escapes import AS_ESCAPES, has_lone, text_of
 from rnncli.text.sources import Source, chunks, find_sources, looks_binary, many_nuls
 
 __all__ = [
@@ -16,7 +16,9 @@ __all__ = [
     "decode_line",
     "ended",
     "find_sources",
+    "is_line",
     "iter_lines",
+    "joined",
     "raw_lines",
     "read_blocks",
     "trim",
@@ -98,7 +100,7 @@ def _decoded(source: Source, name: str, size: int) -> Iterator[str]:
             if decoder is None:
                 if name == "utf-8":
                     name = next((wide for mark, wide in _MARKS if chunk.startswith(mark)), name)
-                decoder = codecs.getincrementaldecoder(name)("strict")
+                decoder = codecs.getincrementaldecoder(name)(AS_ESCAPES if source.own else "strict")
             done += len(chunk)
             text = _decode(decoder, chunk, done, source, name)
             if done == len(chunk):
@@ -126,7 +128,7 @@ def _filled(parts: Iterator[bytes], size: int) -> Iterator[bytes]:
 def _decode(decoder: codecs.IncrementalDecoder, chunk: bytes, done: int, source: Source, name: str) -> str:
     """The text of a chunk, where ``done`` bytes have been read with it; an empty chunk is the end."""
     wide = name.startswith(("utf-16", "utf-32"))
-    if not wide and (many_nuls(chunk) or (done == len(chunk) and looks_binary(chunk))):
+    if not wide and not source.own and (many_nuls(chunk) or (done == len(chunk) and looks_binary(chunk))):
         raise CorpusError(f"{source.name} looks like binary data, not text", hint=_BINARY_HINT)
     try:
         return decoder.decode(chunk, final=not chunk)
@@ -176,11 +178,24 @@ def _lines(stream: BinaryIO, name: str) -> Iterator[bytes]:
         begun.append(head)
         for piece in rest:
             begun.append(b"\n")
-            yield b"".join(begun)
-            first, begun = False, [piece]
-    last = b"".join(begun)
-    if last and not (first and last == codecs.BOM_UTF8):
-        yield last
+            yield joined(begun)
+            first = False
+            begun.append(piece)
+    if is_line(begun, first=first):
+        yield joined(begun)
+
+
+def joined(pieces: list[bytes]) -> bytes:
+    """The pieces as one. The list is empty then: of a line that fills the memory there is no second copy."""
+    whole = b"".join(pieces)
+    pieces.clear()
+    return whole
+
+
+def is_line(pieces: list[bytes], *, first: bool) -> bool:
+    """Whether what is left at the end of a file is a line: not where it is nothing, or the mark that may open it."""
+    nothing = (b"", codecs.BOM_UTF8) if first else (b"",)
+    return sum(map(len, pieces)) > len(codecs.BOM_UTF8) or b"".join(pieces) not in nothing
 
 
 def decode_line(line: bytes, encoding: str = "utf-8") -> tuple[str, bool]:

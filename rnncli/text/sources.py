@@ -29,7 +29,8 @@ _MAGIC = (
         b"Rar!\x1a\x07",
     ),
 )
-_WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
+WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
+"""How files in UTF-16 and UTF-32 begin."""
 _INPUT_LEFT = "Give a file, a folder, or - for standard input."
 
 
@@ -118,6 +119,8 @@ class Source:
     size: int
     path: Path | None = None
     spool: Spool | None = field(default=None, repr=False, compare=False)
+    own: bool = False
+    """Written by this program (``bytes_of``): text, whatever it looks like."""
 
     def open(self) -> BinaryIO:
         """A new stream of its bytes, decompressed."""
@@ -274,7 +277,7 @@ def _head(source: Source) -> bytes:
 
 def looks_binary(head: bytes) -> bool:
     """Whether the beginning of a file is plainly no text: a known format, or NUL bytes in quantity."""
-    return head.startswith(_MAGIC) or (not head.startswith(_WIDE_MARKS) and many_nuls(head))
+    return head.startswith(_MAGIC) or (not head.startswith(WIDE_MARKS) and many_nuls(head))
 
 
 def many_nuls(data: bytes) -> bool:

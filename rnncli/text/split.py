@@ -122,7 +122,7 @@ def _spread(blocks: Iterator[str], share: float) -> Iterator[str]:
         return
     kept, last = 0, "\n"
     for number, block in enumerate(blocks, 1):
-        if kept < number * share:
+        if kept < number * share or not kept:  # of next to no time the share is 0
             yield block
             kept, last = kept + 1, block
         elif not last.endswith("\n"):  # the rest of an overlong line was left out

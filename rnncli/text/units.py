@@ -56,6 +56,9 @@ def _patterns() -> _Patterns:
 
 
 _PIECE = re.compile(r"\S+")
+_BLANK = re.compile(r"\s")
+LONG = 1 << 20
+"""Code points that are counted at once."""
 
 
 def _spaceless(text: str) -> bool:
@@ -97,8 +100,30 @@ def distinct_words(text: str) -> set[str]:
 
 
 def count(text: str) -> tuple[int, int, int]:
-    """Words, code points and UTF-8 bytes. A byte that is no UTF-8 (a surrogate escape) counts as one."""
-    return count_words(text), len(text), len(text) if text.isascii() else len(bytes_of(text))
+    """Words, code points and UTF-8 bytes. A byte that is no UTF-8 (a surrogate escape) counts as one.
+
+    A long text is counted in pieces: its words, all at once, would take several times its memory.
+    """
+    if len(text) <= LONG:
+        return count_words(text), len(text), _size(text)
+    words, size, start = WordCount(), 0, 0
+    while start < len(text):
+        end = _after_blank(text, start, start + LONG)
+        words.add(text[start:end])
+        size += _size(text[start:end])
+        start = end
+    return words.words, len(text), size
+
+
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(bytes_of(text))
+
+
+def _after_blank(text: str, start: int, stop: int) -> int:
+    """The place behind the last blank before ``stop``, if there is one near: no word goes on from there."""
+    near = max(start, stop - 1000)
+    blanks = [match.end() for match in _BLANK.finditer(text, near, stop)]
+    return blanks[-1] if blanks else min(stop, len(text))
 
 
 def stand_in(word: str) -> str:

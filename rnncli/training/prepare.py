@@ -175,7 +175,7 @@ def prepare(
         made = tokenizer or train_tokenizer(_checked(parts.train(), check), run.plan.tokenizer)
         made.save(folder / TOKENIZER)
         train = write_ids(_checked(parts.train(), check), made, inner / TRAIN_IDS)
-        kept = ended(read_blocks(Source(VALID_TEXT, 0, inner / VALID_TEXT)))
+        kept = ended(read_blocks(Source(VALID_TEXT, 0, inner / VALID_TEXT, own=True)))
         valid = write_ids(_checked(kept, check), made, inner / VALID_IDS)
     except OSError as error:
         raise RnncliError(f"cannot write into {inner}: {error.strerror or error}") from error

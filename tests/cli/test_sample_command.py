@@ -85,6 +85,19 @@ def test_each_piece_goes_into_a_pipe_at_once(monkeypatch: pytest.MonkeyPatch) ->
     assert seen == [b"the one", b" two"]
 
 
+@pytest.mark.parametrize(("prompt", "written"), [("the", "the\n"), ("the\n", "the\n"), ("", "")])
+def test_what_goes_wrong_after_the_prompt_is_told_on_a_line_of_its_own(
+    prompt: str, written: str, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    class Sampler:
+        def stream(self, prompt: str, config: SampleConfig) -> Iterator[Chunk]:
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        _stream(types.SimpleNamespace(sampler=Sampler()), prompt, SampleConfig(), echo=True)  # type: ignore[arg-type]
+    assert capsysbinary.readouterr().out.decode() == written
+
+
 def test_json_is_one_object_a_sample(toy: Call) -> None:
     [record] = map(json.loads, toy("sample", "the", *BRIEF, "--json").out.splitlines())
     assert list(record) == ["prompt", "text", "ids", "tokens", "logprobs", "canonical", "stopped", "seed"]

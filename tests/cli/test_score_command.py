@@ -129,6 +129,14 @@ def test_bytes_that_are_no_text_are_scored_and_counted(toy: Call) -> None:
     assert (records(out)[0]["text"], err) == ("caf\u00e9", "")
 
 
+def test_a_file_in_utf16_is_told_to_be_one(toy: Call, tmp_path: Path) -> None:
+    (tmp_path / "wide.txt").write_text("the cat\n", encoding="utf-16")
+    code, _, err = toy("score", "wide.txt")
+    assert code == 0
+    hint = "rnncli: wide.txt begins as UTF-16 does: score it as UTF-8, iconv -f utf-16 converts it\n"
+    assert err == f"rnncli: 1 line was not UTF-8, and scored by the bytes\n{hint}"
+
+
 def test_a_mark_at_the_beginning_is_no_text(toy: Call, tmp_path: Path) -> None:
     (tmp_path / "marked.txt").write_bytes(b"\xef\xbb\xbfcat\n\xef\xbb\xbfcat\n")
     for arguments, stdin in ((["marked.txt"], b""), ([], (tmp_path / "marked.txt").read_bytes())):

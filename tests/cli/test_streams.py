@@ -239,6 +239,14 @@ sys.exit(app.run({1}))
         assert done.stderr.startswith(message), done.stderr
 
 
+def test_a_traceback_cannot_steer_the_terminal(toy: Call) -> None:
+    found = toy("corpora", "show", "\x1b[2J\u202ename", "--debug")
+    assert found.code == 4
+    assert found.err.startswith("Traceback")
+    assert "CorpusError: there is no text \u241b[2J<U+202E>name" in found.err
+    assert not {"\x1b", "\u202e"} & set(found.err)
+
+
 def test_ctrl_c_is_130_and_silent(tmp_path: Path) -> None:
     child = subprocess.Popen(
         [*TOY, "score"],

@@ -88,6 +88,15 @@ def test_a_reference_may_be_a_text_without_columns() -> None:
     assert [found.text for found in map(same.take, lines("a", "b")) if found] == ["a", "b"]
 
 
+@pytest.mark.parametrize("column", ["4", "0", "9" * 30, "9" * 5000])
+def test_a_column_that_no_row_has(column: str) -> None:
+    """Of more than 4,300 digits Python makes no number."""
+    with pytest.raises(CorpusError, match="f, line 1 has 3 columns and no column") as caught:
+        TextColumn(column).take(lines(*ROWS)[0])
+    assert len(caught.value.message) < 600
+    assert TextColumn("0003").take(lines("a\tb\tc")[0]) == lines("c")[0]._replace(beside=("a", "b"))
+
+
 def test_files_with_other_columns_are_refused() -> None:
     columns = TextColumn("text")
     for line in lines(*ROWS):
@@ -234,6 +243,13 @@ def test_a_reference_may_be_too_small(count: int, percent: float, need: str) -> 
     assert math.isfinite(reference(int(need.replace(",", ""))).value(percent))
 
 
+@pytest.mark.parametrize("percent", [5e-324, 1e-320, 0, 100])
+def test_no_reference_is_large_enough_for_next_to_nothing(percent: float) -> None:
+    with pytest.raises(CorpusError, match="too few") as caught:
+        reference(10).value(percent)
+    assert caught.value.hint == "Ask for more than 0 and less than 100 %."
+
+
 def test_an_empty_reference_is_an_error() -> None:
     with pytest.raises(CorpusError, match="r has no line"):
         reference(0)
@@ -241,7 +257,7 @@ def test_an_empty_reference_is_an_error() -> None:
 
 def test_numbers_and_percentages() -> None:
     assert (percent_of("99.5%"), percent_of("99.5"), number_of("-1e3")) == (99.5, None, -1000)
-    for text in ("", "x", "nan", "inf", "1e999", "5 percent"):
+    for text in ("", "x", "nan", "inf", "1e999", "5 percent", "1_0"):
         with pytest.raises(ConfigError, match="is no number"):
             number_of(text)
 

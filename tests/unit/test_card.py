@@ -40,3 +40,15 @@ def test_figures_that_are_missing_are_left_out() -> None:
     assert "| nats per character | 1.5 |\n| perplexity per word | 99 |" in card
     assert "bits per byte" not in card
     assert "~~~\none ~ ~ ~ two\n~~~" in card
+
+
+def test_a_folder_that_says_nothing_of_its_training_has_a_card_too() -> None:
+    known = {key: CONFIG[key] for key in ("unit", "parts", "tokenizer")}
+    card = model_card("x", known, [])
+    assert "trained by rnncli ? on text.\n" in card
+    assert "Nobody has measured it.\n" in card
+    assert "| nats" not in card
+    odd = {"corpus": ["a"], "metrics": {"valid": {"nats_per_char": "low", "perplexity": 10**400}}, "params": None}
+    card = model_card("x", {**known, **odd, "created": "a\x1b[1m\nb"}, [])
+    assert "| nats per character | ? |\n| perplexity per word | ? |" in card
+    assert "- created a\ufffd[1m\ufffdb\n" in card

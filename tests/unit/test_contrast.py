@@ -63,6 +63,8 @@ def test_what_is_no_list_of_pairs_is_an_error_that_names_the_line(texts: list[st
         (["g\t1,5\ttext"], "a.tsv, line 1 has '1,5' as other score, which is no number"),
         (["g\tnan\ttext"], "a.tsv, line 1 has 'nan' as other score, which is not finite"),
         (["g\t1\ttext\t1", "g\t1\ttext\t1e999"], "a.tsv, line 2 has '1e999' as errors, which is not finite"),
+        (["g\t1e308\ttext"], "a.tsv, line 1 has '1e308' as other score, beyond 1e[+]100"),
+        (["g\t1\ttext\t-1e101"], "a.tsv, line 1 has '-1e101' as errors, beyond 1e[+]100"),
         (["g\t1"], "a.tsv, line 1 has 2 columns"),
         (["g\t1\ta", "h\t1\ta", "g\t1\ta"], "a.tsv, line 3 comes back to the group 'g'"),
     ],

@@ -21,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnncli.errors import ConfigError, CorpusError
+from rnncli.text.escapes import bytes_of
 from rnncli.text.read import check_encoding, decode_line, ended, find_sources, iter_lines, read_blocks
 from rnncli.text.sources import Source, Spool, without
 
@@ -233,6 +234,14 @@ def test_binary_data_is_called_that(data: bytes) -> None:
         text_of(data)
 
 
+def test_what_the_program_wrote_itself_is_text(tmp_path: Path) -> None:
+    text = "a\0b\0c\0\ud800\udc80\n"  # of UTF-7, say, or cut out of a text with a NUL here and there
+    (tmp_path / "own.txt").write_bytes(bytes_of(text))
+    with pytest.raises(CorpusError, match="looks like binary data"):
+        list(read_blocks(Source("own.txt", 0, tmp_path / "own.txt")))
+    assert "".join(read_blocks(Source("own.txt", 0, tmp_path / "own.txt", own=True))) == text
+
+
 def test_encodings() -> None:
     assert text_of("é中".encode("gb18030"), "GB18030") == "é中"
     assert check_encoding("UTF8") == "utf-8"
@@ -286,6 +295,19 @@ def test_one_endless_line_is_joined_in_linear_time() -> None:
     [line] = iter_lines(source_of(b"x" * 20_000_000))
     assert len(line) == 20_000_000
     assert time.monotonic() - started < 3
+
+
+@pytest.mark.parametrize("end", [b"\n", b""])
+def test_a_line_that_is_handed_on_is_held_nowhere_else(end: bytes) -> None:
+    size = 8 << 20
+    stream = io.BytesIO(b"x" * size + end)
+    lines = iter_lines(stream)
+    tracemalloc.start()
+    line = next(lines)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(line) == size
+    assert held < 1.2 * size + (size if end else 0)  # with its end cut off it is a second one, of which the first goes
 
 
 def test_decode_line() -> None:

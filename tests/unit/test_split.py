@@ -148,6 +148,7 @@ def test_share_keeps_evenly_spread_blocks() -> None:
     whole = list(parts([text], "stream", Split()).train())
     half = list(parts([text], "stream", Split(), share=0.5).train())
     assert half == whole[::2]
+    assert len(list(parts([text], "stream", Split(), share=0.0).train())) == 1
     some = list(parts([text], "stream", Split(), share=0.001).train())
     assert some == whole[:1]
 
