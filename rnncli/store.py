@@ -8,8 +8,9 @@
     NAME/README.md          the model card
     NAME/training/          what resume needs
 
-Each file is written beside its place, flushed and renamed, so a reader sees the old one or the new one. A reader
-that meets new weights with an old config.json (a training is saving) waits and tries again.
+Each file is written beside its place, flushed and renamed, so a reader sees the old one or the new one. New weights
+take their place after .config.json.next was written and before it is renamed to config.json (graph/saving.py): a
+reader that meets new weights with an old config.json takes the next one, whatever became of the process that saved.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ CONFIG, TOKENIZER, WEIGHTS, GRAPH, CARD, TRAINING = (
 )  # fmt: skip
 PARTS: dict[Direction, str] = {"forward": "main", "backward": "backward"}
 """The part that reads so: what its arrays' names begin with."""
+NEXT = f".{CONFIG}.next"
+"""What config.json is about to be, while new weights take their place."""
 GRAPHS: dict[Direction, str] = {"forward": GRAPH, "backward": "backward.onnx"}
 
 
@@ -118,10 +121,10 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def write_arrays(folder: Path, parts: Mapping[Direction, Arrays]) -> None:
-    """Put new weights in place; write_config must follow."""
+def write_arrays(folder: Path, parts: Mapping[Direction, Arrays], name: str = WEIGHTS) -> None:
+    """Put new weights in place, or under another name; write_config must follow."""
     named = {f"{PARTS[way]}/{name}": array for way, arrays in parts.items() for name, array in arrays.items()}
-    save_arrays(folder / WEIGHTS, named)
+    save_arrays(folder / name, named)
 
 
 def of_part(named: Mapping[str, T], direction: Direction) -> dict[str, T]:
@@ -130,8 +133,8 @@ def of_part(named: Mapping[str, T], direction: Direction) -> dict[str, T]:
     return {name.removeprefix(begin): value for name, value in named.items() if name.startswith(begin)}
 
 
-def write_config(folder: Path, config: Mapping[str, Any]) -> None:
-    """Rename config.json into place, with the fingerprints of what lies beside it."""
+def write_config(folder: Path, config: Mapping[str, Any], coming: Mapping[str, str] | None = None) -> None:
+    """Rename config.json, or with fingerprints of files that are ``coming`` NEXT, into place; it vouches for all."""
     old = folder / CONFIG
     try:
         generation = read_json(old).get("generation", 0) + 1 if old.exists() else 1
@@ -139,12 +142,13 @@ def write_config(folder: Path, config: Mapping[str, Any]) -> None:
         generation = 1
     prints = {
         name: sha256(folder / name) for name in (TOKENIZER, WEIGHTS, *GRAPHS.values()) if (folder / name).exists()
-    }
+    } | dict(coming or {})
     parts = config.get("parts", ())
     lowered = any(part.get("weights", "float32") != "float32" for part in parts)
     backward = any(part.get("direction") == "backward" for part in parts)
     number = 3 if backward else 2 if lowered else 1
-    write_json(old, {"format": number, **config, "generation": generation, "fingerprints": prints})
+    path = old if coming is None else folder / NEXT
+    write_json(path, {"format": number, **config, "generation": generation, "fingerprints": prints})
 
 
 def vouch_for(folder: Path, name: str) -> None:
@@ -179,9 +183,9 @@ def open_folder(folder: Path, *, direction: Direction | None = None, patience: f
     deadline = time.monotonic() + patience
     while True:
         config, found = read_config(folder), stamp(folder / WEIGHTS)
-        wrong = [
-            name for name in _checked(folder, config) if _digest(folder / name) != config["fingerprints"].get(name)
-        ]
+        wrong = mismatched(folder, config)
+        if wrong and (coming := next_config(folder)) is not None:
+            config, wrong = coming, []
         if not wrong:
             return _open(folder, config, found, direction)
         if time.monotonic() > deadline:
@@ -189,15 +193,27 @@ def open_folder(folder: Path, *, direction: Direction | None = None, patience: f
         time.sleep(0.1)
 
 
-def _checked(folder: Path, config: Mapping[str, Any]) -> list[str]:
-    """The files that must be those that config.json vouches for. A graph can be made anew: it may be missing."""
+def mismatched(folder: Path, config: Mapping[str, Any]) -> list[str]:
+    """The files that are not those that a config.json vouches for. A graph can be made anew: it may be missing."""
     vouched = config["fingerprints"]
-    return [WEIGHTS, TOKENIZER, *(name for name in GRAPHS.values() if name in vouched and (folder / name).exists())]
+    names = [WEIGHTS, TOKENIZER, *(name for name in GRAPHS.values() if name in vouched and (folder / name).exists())]
+    return [name for name in names if _digest(folder / name) != vouched.get(name)]
 
 
-def read_config(folder: Path) -> dict[str, Any]:
+def next_config(folder: Path) -> dict[str, Any] | None:
+    """The config.json that is about to be, if the files in their places are those that it vouches for."""
+    if not (folder / NEXT).exists():
+        return None
+    try:
+        config = read_config(folder, NEXT)
+        return None if mismatched(folder, config) else config
+    except ModelError:  # it has just been renamed
+        return None
+
+
+def read_config(folder: Path, name: str = CONFIG) -> dict[str, Any]:
     """A folder's config.json with its format checked; the weights are not looked at."""
-    config = read_json(folder / CONFIG)
+    config = read_json(folder / name)
     number = config.get("format")
     if not isinstance(number, int) or number < 1:
         raise ModelError(f"{folder / CONFIG} is not a model's config.json: it has no format number", hint=CURE)
