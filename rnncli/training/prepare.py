@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 from rnncli.config import CorpusConfig, Device, Direction, ModelConfig, TokenizerConfig, TrainConfig, from_dict
 from rnncli.device import Machine
-from rnncli.errors import ConfigError, CorpusError, ModelError, RnncliError
+from rnncli.errors import ConfigError, CorpusError, ModelError
 from rnncli.events import Setting
 from rnncli.records import Tally
 from rnncli.store import TOKENIZER, TRAINING, read_json, write_json
 from rnncli.text.escapes import bytes_of
-from rnncli.text.files import replacing
+from rnncli.text.files import naming, replacing
 from rnncli.text.ids import IdsInfo, line_starts, open_ids, write_ids, write_turned
 from rnncli.text.read import ended, read_blocks
 from rnncli.text.sources import Source, find_sources, without
@@ -42,6 +42,8 @@ RUN, PREPARED, VALID_TEXT = "run.json", "prepared.json", "valid.txt"
 TRAIN_IDS, VALID_IDS = "train.ids", "valid.ids"
 TURNED_IDS = "backward.ids"
 RUN_FORMAT = 1
+FileStamp = tuple[str, int, int]
+"""A file's path, its bytes, when it was changed in nanoseconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,10 +59,19 @@ class RunConfig:
     device: Device = "auto"
     threads: int | None = None
     """What it runs on: another number of threads adds up in another order, and gives other bits."""
+    stamps: tuple[FileStamp, ...] = ()
+    """Of the corpus's files, to see that it has not changed; none of standard input and pipes."""
 
     @classmethod
     def of(
-        cls, plan: Plan, facts: CorpusFacts, machine: Machine, *, corpora: tuple[str, ...], source: str | None
+        cls,
+        plan: Plan,
+        facts: CorpusFacts,
+        machine: Machine,
+        *,
+        corpora: tuple[str, ...],
+        source: str | None,
+        texts: Sequence[Source] = (),
     ) -> RunConfig:
         """The run that a plan describes, created now."""
         created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -73,6 +84,7 @@ class RunConfig:
             source=source,
             device=device,
             threads=machine.threads,
+            stamps=tuple(found for text in texts if text.path is not None and (found := _stamp(text.path))),
         )
 
     def save(self, folder: Path) -> None:
@@ -95,8 +107,9 @@ class RunConfig:
             plan["settings"] = tuple(Setting(**s) for s in plan["settings"])
             facts["document_chars"] = tuple(facts["document_chars"])
             values |= {"plan": Plan(**plan), "facts": CorpusFacts(**facts), "corpora": tuple(values["corpora"])}
+            values["stamps"] = tuple((str(path), size, when) for path, size, when in values.get("stamps", ()))
             return cls(**values)
-        except (ConfigError, KeyError, TypeError, AttributeError) as error:
+        except (ConfigError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelError(f"{path} is altered: {error}", hint="Train again with --overwrite.") from error
 
 
@@ -157,18 +170,16 @@ def prepare(
     """Make the tokenizer, unless one is given, and the ids. ``check`` is called now and then, and may raise."""
     inner = folder / TRAINING
     for name in (PREPARED, TURNED_IDS):
-        (inner / name).unlink(missing_ok=True)
-    try:
-        with replacing(inner / VALID_TEXT) as file:
-            for block in _checked(parts.valid(), check):
-                file.write(bytes_of(block))
-        made = tokenizer or train_tokenizer(_checked(parts.train(), check), run.plan.tokenizer)
-        made.save(folder / TOKENIZER)
-        train = write_ids(_checked(parts.train(), check), made, inner / TRAIN_IDS)
-        kept = ended(read_blocks(Source(VALID_TEXT, 0, inner / VALID_TEXT)))
-        valid = write_ids(_checked(kept, check), made, inner / VALID_IDS)
-    except OSError as error:
-        raise RnncliError(f"cannot write into {inner}: {error.strerror or error}") from error
+        with naming(inner / name):
+            (inner / name).unlink(missing_ok=True)
+    with replacing(inner / VALID_TEXT) as file:
+        for block in _checked(parts.valid(), check):
+            file.write(bytes_of(block))
+    made = tokenizer or train_tokenizer(_checked(parts.train(), check), run.plan.tokenizer)
+    made.save(folder / TOKENIZER)
+    train = write_ids(_checked(parts.train(), check), made, inner / TRAIN_IDS)
+    kept = ended(read_blocks(Source(VALID_TEXT, 0, inner / VALID_TEXT)))
+    valid = write_ids(_checked(kept, check), made, inner / VALID_IDS)
     baseline = _baseline(made, open_ids(inner / TRAIN_IDS, train), open_ids(inner / VALID_IDS, valid))
     values = {"train": dataclasses.asdict(train), "valid": dataclasses.asdict(valid)}
     write_json(inner / PREPARED, {**values, "how": parts.how, "ngram_bits_per_byte": baseline})
@@ -207,6 +218,29 @@ def read_again(run: RunConfig) -> Parts:
     return part_corpus(sources, run.plan, run.facts)
 
 
+def corpus_now(run: RunConfig) -> str:
+    """What has become of the corpus of a run that has it as ids, in words; nothing where it is as it was.
+
+    Files that seem to be the same are not read; others are, and their text may be the same after all.
+    """
+    changed = [stamp for stamp in run.stamps if _stamp(Path(stamp[0])) != stamp]
+    if not changed:
+        return ""
+    try:
+        read_again(run)
+        return ""
+    except CorpusError as error:
+        return f"{error.message}: the run goes on with the text that it has"
+
+
+def _stamp(path: Path) -> FileStamp | None:
+    try:
+        found = path.stat()
+        return str(path.absolute()), found.st_size, found.st_mtime_ns
+    except OSError:
+        return None
+
+
 def load_prepared(folder: Path, run: RunConfig) -> Prepared:
     """What ``prepare`` wrote."""
     inner = folder / TRAINING
@@ -231,10 +265,7 @@ def turned(prepared: Prepared, folder: Path) -> Prepared:
     """The same texts for a backward model: their ids from the last to the first, a newline still at the end."""
     path = folder / TRAINING / TURNED_IDS
     if not path.exists():
-        try:
-            write_turned(prepared.ids, path)
-        except OSError as error:
-            raise RnncliError(f"cannot write {path}: {error.strerror or error}") from error
+        write_turned(prepared.ids, path)
     ids, valid_ids = (
         open_ids(path, prepared.train),
         np.concatenate([prepared.valid_ids[-2::-1], prepared.valid_ids[-1:]]),
@@ -243,8 +274,9 @@ def turned(prepared: Prepared, folder: Path) -> Prepared:
 
 
 def is_prepared(folder: Path) -> bool:
-    """Whether a preparation came to its end here."""
-    return (folder / TRAINING / PREPARED).exists()
+    """Whether a preparation came to its end here, and all is there that it made."""
+    inner = folder / TRAINING
+    return all(path.exists() for path in (inner / PREPARED, inner / TRAIN_IDS, inner / VALID_IDS, folder / TOKENIZER))
 
 
 def _checked(blocks: Iterator[str], check: Callable[[], None]) -> Iterator[str]:

@@ -67,7 +67,7 @@ def open_request(request: TrainRequest) -> Opened:
     plan = replace(plan, settings=(_place(request, folder), *plan.settings, _validation(parts, given)))
     from_folder = str(found[0].folder.absolute()) if found else None
     corpora = tuple(_absolute(c) for c in request.corpora)
-    config = RunConfig.of(plan, facts, machine, corpora=corpora, source=from_folder)
+    config = RunConfig.of(plan, facts, machine, corpora=corpora, source=from_folder, texts=corpus)
     return Opened(
         folder=folder,
         config=config,
