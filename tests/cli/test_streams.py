@@ -220,6 +220,9 @@ sys.exit(app.run({1}))
         ),
         ("MemoryError()", ["train", "x"], "rnncli: error: out of memory\n"),
         ("RuntimeError('x: you can\\'t allocate memory: 9')", ["train", "x"], "rnncli: error: out of memory\n"),
+        ("RuntimeError('could not create a primitive')", ["train", "x"], "rnncli: error: out of memory\n"),
+        ("RuntimeError('can\\'t start new thread')", ["train", "x"], "rnncli: error: out of memory\n"),
+        ("OSError(12, 'Cannot allocate memory')", ["train", "x"], "rnncli: error: out of memory\n"),
         (
             "PermissionError(13, 'Permission denied', 'a.txt')",
             ["train", "x"],
