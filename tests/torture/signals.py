@@ -23,6 +23,8 @@ from tests.torture.kills import known
 from tests.torture.parts import Tried
 
 STOPPED = 130
+NATIVE_ENDS = (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, 127)
+"""Of a process that a native library ended for want of memory; the last is glibc's."""
 STOPPING = ("rnncli: stopping: ", "rnncli: stopped and saved; go on with: rnncli train --resume ")
 
 
@@ -134,7 +136,11 @@ def jumping(attempt: Attempt, random: Random) -> str:
 
 
 def starved(attempt: Attempt, random: Random) -> str:
-    """No memory is to be had any more, from some moment on: one line, and the run goes on when there is some."""
+    """No memory is to be had any more, from some moment on: one line, and the run goes on when there is some.
+
+    Libraries in C and Rust may find none where they cannot say so, and end the process: then it was killed, as by the
+    kernel's own killer, and the run goes on, too.
+    """
     training = attempt.next()
     time.sleep(random.uniform(0.05, 1) * attempt.kind.seconds)
     if training.running():
@@ -146,6 +152,8 @@ def starved(attempt: Attempt, random: Random) -> str:
     if code == 0 and not said:
         return ""
     if code == 1 and said.startswith("rnncli: error: out of memory\n") and len(said.splitlines()) == 2:
+        return ""
+    if code in NATIVE_ENDS and "Traceback" not in said:
         return ""
     return f"ended with {code}: {one_line(training.err)}"
 
