@@ -89,9 +89,20 @@ def _find(model: str) -> Path:
         if _is_model(Path(model)):
             return Path(model)
         raise ModelError(f"{model} is no model folder: it holds no {CONFIG}", hint=_hint(model))
-    if _is_name(model) and _is_dir(MODELS / model / "training"):
-        raise ModelError(f"the model {model} has not been saved yet", hint=f"Go on: rnncli train --resume {model}")
+    if _is_name(model):
+        _check_begun(model)
     raise ModelError(f"there is no model {model or '(empty name)'}", hint=_hint(model))
+
+
+def _check_begun(name: str) -> None:
+    """A ModelError where a training that has not come to a model yet has taken the name, perhaps from another model."""
+    aside = MODELS / f".{name}.old"  # where --overwrite puts it until there is a new one
+    old = f"The one that it replaces is in {aside}." if _is_model(aside) else ""
+    if _is_dir(MODELS / name / "training"):
+        hint = f"Go on: rnncli train --resume {shlex.quote(name)}{old and f'. {old}'}"
+        raise ModelError(f"the model {name} has not been saved yet", hint=hint)
+    if old:
+        raise ModelError(f"the model {name} was about to be replaced by a training that died", hint=old)
 
 
 def _hint(model: str) -> str:

@@ -44,7 +44,8 @@ def _stopped(training: Forked, attempt: Attempt, *, silent: tuple[int, ...] = ()
     if spoken := _spoken(training.err, STOPPING):
         return f"said {spoken}"
     done = training.events("done")
-    if code == STOPPED and done and done[0]["reason"] == "interrupted" and training.events("saved") == []:
+    interrupted = code == STOPPED and bool(done) and done[0]["reason"] == "interrupted"
+    if interrupted and training.events("step") and not training.events("saved"):
         return "told of no save"
     return ""
 
