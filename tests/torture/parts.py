@@ -46,17 +46,11 @@ class Part:
 
 PARTS = (
     Part("crowd", "processes that score with one model folder at once", "crowd:score", 100, 6, alone=True),
-    Part(
-        "kills",
-        "runs killed up to three times each, at an instant or at a file, and gone on with",
-        "kills:forked",
-        300,
-        6,
-    ),
-    Part("signals", "signals, a terminal that goes, a clock that jumps, in a training", "signals:forked", 60, 3),
-    Part("disks", "disks that are full at some point of a training (a tmpfs in a namespace)", "disks:tmpfs", 50, 3),
-    Part("writes", "quotas, read-only folders, writes and renames that fail (a seam)", "disks:other", 60, 3),
-    Part("locks", "two trainings that want one folder, or one that reads it meanwhile", "locks:forked", 40, 3),
-    Part("memory", "trainings whose memory ends in mid-step", "signals:memory", 20, 1),
-    Part("real-kills", "kills of trainings started by the command", "kills:real", 30, 1),
+    Part("kills", "trainings killed up to three times each, at an instant or at a file", "kills:forked", 300, 4),
+    Part("real-kills", "kills of trainings that the command itself started", "kills:real", 30, 1),
+    Part("signals", "signals, a terminal that goes, a clock that jumps, in a training", "signals:forked", 60, 2),
+    Part("memory", "trainings whose memory ends", "signals:memory", 30, 1),
+    Part("disks", "disks that are full at some point of a training (a tmpfs in a namespace)", "disks:tmpfs", 50, 2),
+    Part("writes", "quotas, read-only folders, files that fail (limits, rights, a seam)", "disks:other", 60, 2),
+    Part("locks", "two trainings that want one folder, or one that reads it meanwhile", "locks:forked", 42, 2),
 )

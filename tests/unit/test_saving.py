@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from rnncli.errors import ModelError, WriteError
-from rnncli.graph.saving import Part, save_model, settle
+from rnncli.graph.saving import Part, make_graph, save_model, settle
 from rnncli.store import CONFIG, GRAPH, NEXT, WEIGHTS, open_folder, vouch_for
 from rnncli.text.files import remove_leftovers, replacing, write_bytes
 from tests.folders import make_folder
@@ -99,6 +99,17 @@ def test_a_whole_config_that_does_not_fit_is_not_taken(folder: Path) -> None:
         (folder / NEXT).write_text(harmed)
         with pytest.raises(ModelError, match="vouches for"):
             open_folder(folder, patience=0)
+
+
+def test_a_reader_makes_no_graph_for_a_folder_that_is_being_saved(folder: Path) -> None:
+    config = (folder / CONFIG).read_bytes()
+    (folder / GRAPH).unlink()
+    (folder / NEXT).write_bytes(config)
+    data = make_graph(open_folder(folder))
+    assert not (folder / GRAPH).exists()
+    (folder / NEXT).unlink()
+    assert make_graph(open_folder(folder)) == data
+    assert (folder / GRAPH).read_bytes() == data
 
 
 def test_an_error_of_what_is_written_is_not_one_of_the_file(tmp_path: Path) -> None:
