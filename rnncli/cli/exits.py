@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -40,6 +41,11 @@ def report(message: str, hint: str | None = None) -> None:
     """``rnncli: error: MESSAGE`` on stderr, and the hint on the next line."""
     label = paint("rnncli: error:", 1, 31, on=has_color("stderr"))
     tell(f"{label} {one_line(message)}\n" + (f"{one_line(hint)}\n" if hint else ""))
+
+
+def is_foreseen(error: BaseException) -> bool:
+    """Whether an error says itself what to do: not one of a file that only could not be read for want of memory."""
+    return isinstance(error, RnncliError) and os.strerror(errno.ENOMEM) not in error.message
 
 
 def report_unexpected(error: BaseException) -> int:

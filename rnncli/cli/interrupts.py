@@ -66,7 +66,8 @@ class Interrupts:
     def _caught(self, number: int, frame: FrameType | None) -> None:
         again, self.count = self.count > 0, self.count + 1
         if number == HANG_UP:
-            silence(*self._terminals)
+            if self._terminals:
+                silence(*self._terminals)
         else:
             self._asked += 1
         if self._stop is None:

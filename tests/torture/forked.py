@@ -101,6 +101,8 @@ class Kind:
     """Of files, in the run left alone (tests/torture/seams.py)."""
     bytes: int = 0
     """That its folder comes to."""
+    alone: Path | None = None
+    """The folder of the run left alone."""
 
     def start(self, folder: Path, before: Before | None = None, *, over: bool = False) -> Forked:
         """Begin it, or begin again where a run died too early to be gone on with."""
@@ -137,6 +139,7 @@ def left_alone(kind: Kind, folder: Path, before: Before | None = None) -> None:
     training = kind.start(folder, before)
     if training.end():
         raise RuntimeError(f"left alone, {kind.name} ended with {training.code}: {training.err.read_text()}")
+    kind.alone = folder
     kind.seconds = time.monotonic() - training.started
     kind.expected = result(folder, [training])
     kind.bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
