@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
-    leave(call(sys.argv[1:]))
+    try:
+        code = call(sys.argv[1:])
+    except KeyboardInterrupt:  # while modules are imported; all else is caught below
+        code = 130
+    leave(code)
 
 
 def call(arguments: list[str]) -> int:

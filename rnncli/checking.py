@@ -28,6 +28,8 @@ CONFIG, TOKENIZER, WEIGHTS, GRAPH, CARD, TRAINING = (
 )  # fmt: skip
 PARTS: dict[Direction, str] = {"forward": "main", "backward": "backward"}
 """The part that reads so: what its arrays' names begin with."""
+NEXT = f".{CONFIG}.next"
+"""What config.json is about to be, while new weights take their place."""
 LONGEST_GRAPH = 16 << 20
 """Bytes of a graph: the largest network's has a tenth."""
 LARGE = 1 << 30
@@ -48,9 +50,9 @@ def read_json(path: Path, most: int = LONGEST_JSON) -> dict[str, Any]:
     return value
 
 
-def read_config(folder: Path) -> dict[str, Any]:
+def read_config(folder: Path, name: str = CONFIG) -> dict[str, Any]:
     """A folder's config.json with its format checked; the weights are not looked at."""
-    config = read_json(folder / CONFIG)
+    config = read_json(folder / name)
     number = config.get("format")
     if not isinstance(number, int) or number < 1:
         raise ModelError(f"{folder / CONFIG} is not a model's config.json: it has no format number", hint=CURE)
@@ -70,6 +72,10 @@ def directions_of(config: Mapping[str, Any]) -> tuple[Direction, ...]:
     return tuple(direction for direction in PARTS if direction in found)
 
 
+Digests = dict[tuple[str, Stamp | None, int], str]
+"""Of files as they were when they were looked at: name, stamp, most bytes."""
+
+
 class Described(NamedTuple):
     """What config.json says that a folder holds, as far as it can be checked by itself."""
 
@@ -87,8 +93,9 @@ class Described(NamedTuple):
         }
 
 
-def read_described(folder: Path) -> Described:
-    config = read_config(folder)
+def read_described(folder: Path, name: str = CONFIG) -> Described:
+    """What a folder's config.json says, which may lie there under another name."""
+    config = read_config(folder, name)
     described = config.get("tokenizer")
     kind: Any = described.get("kind") if isinstance(described, dict) else None
     if not isinstance(kind, str) or kind not in TOKENIZERS:
@@ -111,7 +118,7 @@ def fitting_places(folder: Path, described: Described) -> dict[str, ArrayPlace]:
     return places
 
 
-def wrong_file(folder: Path, described: Described, digests: dict[tuple[str, Stamp | None, int], str]) -> Path | None:
+def wrong_file(folder: Path, described: Described, digests: Digests) -> Path | None:
     """A file that is not the one that config.json vouches for. ``digests``: of those that were looked at before."""
     vouched = described.config["fingerprints"]
     entries = max(model.vocab_size for model, _ in described.parts.values())

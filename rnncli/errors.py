@@ -1,6 +1,8 @@
 """Every mistake a user can mend.
 
 RnncliError            something failed                                (exit code 1)
+├── WriteError         a file that cannot be written                   (1)
+├── DivergedError      a training that has no finite loss any more     (1)
 ├── ConfigError        an option or a combination of options           (2)
 ├── DeviceError        a device, or memory, that is not there          (2)
 ├── ModelError         a model folder: missing, broken, too new        (3)
@@ -24,6 +26,14 @@ class RnncliError(Exception):
 
 class ConfigError(RnncliError):
     """An option that cannot be, or two that cannot be together."""
+
+
+class WriteError(RnncliError):
+    """A file that cannot be written: no space, a limit, no permission, a disk that fails."""
+
+
+class DivergedError(RnncliError):
+    """A training whose loss is no longer finite, and will not be again."""
 
 
 class DeviceError(RnncliError):

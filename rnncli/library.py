@@ -100,9 +100,20 @@ def _find(model: str) -> Path:
         if _is_model(Path(model)):
             return Path(model)
         raise ModelError(f"{model} is no model folder: it holds no {CONFIG}", hint=_hint(model))
-    if is_name(model) and _is_dir(MODELS / model / "training"):
-        raise ModelError(f"the model {model} has not been saved yet", hint=f"Go on: rnncli train --resume {model}")
+    if is_name(model):
+        _check_begun(model)
     raise ModelError(f"there is no model {model or '(empty name)'}", hint=_hint(model))
+
+
+def _check_begun(name: str) -> None:
+    """A ModelError where a training that has not come to a model yet has taken the name, perhaps from another model."""
+    aside = MODELS / f".{name}.old"  # where --overwrite puts it until there is a new one
+    old = f"The one that it replaces is in {aside}." if _is_model(aside) else ""
+    if _is_dir(MODELS / name / "training"):
+        hint = f"Go on: rnncli train --resume {shlex.quote(name)}{old and f'. {old}'}"
+        raise ModelError(f"the model {name} has not been saved yet", hint=hint)
+    if old:
+        raise ModelError(f"the model {name} was about to be replaced by a training that died", hint=old)
 
 
 def _hint(model: str) -> str:
@@ -282,10 +293,7 @@ def remove(model: str) -> Path:
     if not {"format", "parts"} <= entry(folder).config.keys() and not _is_dir(folder / "training"):
         raise ModelError(f"{folder} does not look like a model folder", hint="Delete it by hand if you mean to.")
     try:
-        if folder.is_symlink():
-            folder.unlink()
-        else:
-            shutil.rmtree(folder)
+        folder.unlink() if folder.is_symlink() else shutil.rmtree(folder)
     except OSError as error:
         raise RnncliError(f"{folder} cannot be removed: {error.strerror or error}") from error
     return folder

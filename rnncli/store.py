@@ -8,8 +8,9 @@
     NAME/README.md          the model card
     NAME/training/          what resume needs
 
-Each file is written beside its place, flushed and renamed, so a reader sees the old one or the new one. A reader
-that meets new weights with an old config.json (a training is saving) waits and tries again.
+Each file is written beside its place, flushed and renamed, so a reader sees the old one or the new one. New weights
+take their place after .config.json.next was written and before it is renamed to config.json (graph/saving.py): a
+reader that meets new weights with an old config.json takes the next one, whatever became of the process that saved.
 """
 
 from __future__ import annotations
@@ -29,11 +30,12 @@ from rnncli.checking import FORMAT as FORMAT
 from rnncli.checking import GRAPH as GRAPH
 from rnncli.checking import GRAPH_VERSION as GRAPH_VERSION
 from rnncli.checking import GRAPHS as GRAPHS
+from rnncli.checking import NEXT as NEXT
 from rnncli.checking import PARTS as PARTS
 from rnncli.checking import TOKENIZER as TOKENIZER
 from rnncli.checking import TRAINING as TRAINING
 from rnncli.checking import WEIGHTS as WEIGHTS
-from rnncli.checking import Described, fitting_places, read_described, wrong_file
+from rnncli.checking import Described, Digests, fitting_places, read_described, wrong_file
 from rnncli.checking import check_places as check_places
 from rnncli.checking import directions_of as directions_of
 from rnncli.checking import read_config as read_config
@@ -105,10 +107,10 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode(errors="backslashreplace"))
 
 
-def write_arrays(folder: Path, parts: Mapping[Direction, Arrays]) -> None:
-    """Put new weights in place; write_config must follow."""
-    named = {f"{PARTS[way]}/{name}": array for way, arrays in parts.items() for name, array in arrays.items()}
-    save_arrays(folder / WEIGHTS, named)
+def write_arrays(folder: Path, parts: Mapping[Direction, Arrays], name: str = WEIGHTS) -> None:
+    """Put new weights in place, or under another name; write_config must follow."""
+    named = {f"{PARTS[way]}/{array}": value for way, arrays in parts.items() for array, value in arrays.items()}
+    save_arrays(folder / name, named)
 
 
 def of_part(named: Mapping[str, T], direction: Direction) -> dict[str, T]:
@@ -117,8 +119,8 @@ def of_part(named: Mapping[str, T], direction: Direction) -> dict[str, T]:
     return {name.removeprefix(begin): value for name, value in named.items() if name.startswith(begin)}
 
 
-def write_config(folder: Path, config: Mapping[str, Any]) -> None:
-    """Rename config.json into place, with the fingerprints of what lies beside it."""
+def write_config(folder: Path, config: Mapping[str, Any], coming: Mapping[str, str] | None = None) -> None:
+    """Rename config.json, or with fingerprints of files that are ``coming`` NEXT, into place; it vouches for all."""
     old = folder / CONFIG
     try:
         generation = int(read_json(old).get("generation", 0)) + 1 if old.exists() else 1
@@ -126,12 +128,13 @@ def write_config(folder: Path, config: Mapping[str, Any]) -> None:
         generation = 1
     prints = {
         name: sha256(folder / name) for name in (TOKENIZER, WEIGHTS, *GRAPHS.values()) if (folder / name).exists()
-    }
+    } | dict(coming or {})
     parts = config.get("parts", ())
     lowered = any(part.get("weights", "float32") != "float32" for part in parts)
     backward = any(part.get("direction") == "backward" for part in parts)
     number = 3 if backward else 2 if lowered else 1
-    write_json(old, {"format": number, **config, "generation": generation, "fingerprints": prints})
+    path = old if coming is None else folder / NEXT
+    write_json(path, {"format": number, **config, "generation": generation, "fingerprints": prints})
 
 
 def vouch_for(folder: Path, name: str) -> None:
@@ -158,16 +161,41 @@ def open_folder(folder: Path, *, direction: Direction | None = None, patience: f
     """
     if not folder.is_dir():
         raise ModelError(f"there is no model folder {folder}", hint="rnncli models list shows what there is.")
-    digests: dict[tuple[str, Stamp | None, int], str] = {}
+    digests: Digests = {}
     for pauses_left in range(round(patience / PAUSE), -1, -1):
-        described, found = read_described(folder), stamp(folder / WEIGHTS)
-        places = fitting_places(folder, described)
-        wrong = wrong_file(folder, described, digests)
+        found = stamp(folder / WEIGHTS)
+        if (coming := _coming(folder, digests)) is not None:
+            return _open(folder, *coming, found, direction)
+        described = read_described(folder)
+        try:
+            places = fitting_places(folder, described)
+            wrong = wrong_file(folder, described, digests)
+        except ModelError:
+            if pauses_left and (folder / NEXT).exists():  # it has just come
+                continue
+            raise
         if wrong is None:
             return _open(folder, described, places, found, direction)
         if pauses_left:
             time.sleep(PAUSE)
     raise ModelError(f"{wrong} is not the file that config.json vouches for", hint=CURE)
+
+
+def _coming(folder: Path, digests: Digests) -> tuple[Described, dict[str, ArrayPlace]] | None:
+    """What NEXT describes and where the weights lie, if the files in their places are those that it vouches for."""
+    if not (folder / NEXT).exists():
+        return None
+    try:
+        described = read_described(folder, NEXT)
+        places = fitting_places(folder, described)
+        return None if wrong_file(folder, described, digests) else (described, places)
+    except ModelError:  # it has just been renamed, or is not for what lies there
+        return None
+
+
+def is_coming(folder: Path) -> bool:
+    """Whether a save broke off after its files had come to their places: all but the name of config.json."""
+    return _coming(folder, {}) is not None
 
 
 def _open(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -12,14 +13,15 @@ from rnncli import library
 from rnncli.api.model import Model, load, write_card
 from rnncli.config import TRAINING_OPTIONS, Device, options_of, training_flags, validate
 from rnncli.device import find_machine
-from rnncli.errors import ConfigError
+from rnncli.errors import ConfigError, WriteError
 from rnncli.events import Done, Setting, TrainEvent
 from rnncli.inference.choice import torch_there
+from rnncli.store import TRAINING
 from rnncli.training.check import check_inside, check_memory, check_states
 from rnncli.training.plan import Plan as Plan
-from rnncli.training.prepare import RunConfig
 from rnncli.training.request import TrainRequest as TrainRequest
 from rnncli.training.request import open_request
+from rnncli.training.runfile import RUN, RunConfig
 
 if TYPE_CHECKING:
     from rnncli.training.leg import Setup
@@ -50,10 +52,16 @@ class Run:
         inner = self._inner = self._make()
         if self._stopped:
             inner.stop()
-        for event in inner.events():
-            if isinstance(event, Done):
-                write_card(self.folder, inner.machine.threads)
-            yield event
+        try:
+            for event in inner.events():
+                if isinstance(event, Done):
+                    write_card(self.folder, inner.machine.threads)
+                yield event
+        except WriteError as error:
+            if (self.folder / TRAINING / RUN).exists():
+                again = f"rnncli train --resume {shlex.quote(library.reference(self.folder))}"
+                error.hint = f"{(error.hint or 'See to that file.').removesuffix('.')}, then: {again}"
+            raise
 
 
 def open_run(request: TrainRequest) -> Run:

@@ -187,7 +187,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _report(error: Exception) -> int:
-    if isinstance(error, RnncliError):
+    if isinstance(error, RnncliError) and exits.is_foreseen(error):
         exits.report(error.message, error.hint)
         return exits.code_of(error)
     if isinstance(error, UsageError):

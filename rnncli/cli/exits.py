@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -16,6 +17,15 @@ CODES: dict[type[RnncliError], int] = {
     ModelError: MODEL,
     CorpusError: CORPUS,
 }
+
+
+_NO_MEMORY = (
+    *("out of memory", "can't allocate memory"),  # torch: of a GPU it has a class for it, of main memory none
+    *("could not create a primitive", "could not execute a primitive"),  # oneDNN, within torch
+    *("bad_alloc", "bad allocation"),  # C++, within ONNX Runtime
+    *("Cannot allocate memory", "can't start new thread"),  # the system; Python, where a thread's stack does not fit
+)
+"""What an error says that is for want of memory, and of no class that would say so."""
 
 
 class ClosedPipeError(Exception):
@@ -33,11 +43,15 @@ def report(message: str, hint: str | None = None) -> None:
     tell(f"{label} {one_line(message)}\n" + (f"{one_line(hint)}\n" if hint else ""))
 
 
+def is_foreseen(error: BaseException) -> bool:
+    """Whether an error says itself what to do: not one of a file that only could not be read for want of memory."""
+    return isinstance(error, RnncliError) and os.strerror(errno.ENOMEM) not in error.message
+
+
 def report_unexpected(error: BaseException) -> int:
     """One line for an error that nobody foresaw, and its exit code."""
     text = str(error).strip().split("\n")[0]
-    # torch has its own class for a GPU, and a RuntimeError for main memory.
-    if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
+    if isinstance(error, MemoryError) or any(words in text for words in _NO_MEMORY):
         report("out of memory", "Use a smaller model or batch, or a machine with more memory.")
     elif isinstance(error, OSError):
         where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""

@@ -81,7 +81,8 @@ def train(
             if dry_run:
                 return
             for event in run.events():
-                display.event(event)
+                with interrupts.showing():
+                    display.event(event)
     if interrupts.count:
         raise typer.Exit(130)
 

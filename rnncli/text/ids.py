@@ -64,11 +64,13 @@ def write_ids(blocks: Iterable[str], tokenizer: Tokenizer, path: Path) -> IdsInf
     counts, number, found = _Counts(), 0, 0
     with replacing(path) as file, ThreadPoolExecutor(1) as pool:
         for batch in _batches(_pieces(blocks, tokenizer)):
-            encoding = pool.submit(tokenizer.encode_batch, batch)
-            # It lets other threads run: count meanwhile.
+            # It lets other threads run: count meanwhile. But for the last one, which may be the only one: a thread that
+            # finds no memory to begin with is waited for in vain (CPython's Thread.start).
+            full = sum(map(len, batch)) >= BATCH
+            encoding = pool.submit(tokenizer.encode_batch, batch) if full else None
             for piece in batch:
                 counts.add(piece)
-            for ids in encoding.result():
+            for ids in encoding.result() if encoding else tokenizer.encode_batch(batch):
                 data = ids.astype(dtype).tobytes()
                 file.write(data)
                 found = zlib.crc32(data, found)

@@ -15,8 +15,8 @@ from rnncli.guarded import check_within
 from rnncli.precision import Arrays, array_shapes, stored_arrays
 from rnncli.store import TRAINING, check_places
 from rnncli.training.memory import memory_needed
-from rnncli.training.prepare import RunConfig
 from rnncli.training.progress import STATE, check_state
+from rnncli.training.runfile import RunConfig
 
 BACKWARD: Direction = "backward"
 ANEW = "Train again with --overwrite."

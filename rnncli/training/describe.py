@@ -11,7 +11,8 @@ from rnncli import __version__
 from rnncli.config import Direction, to_dict
 from rnncli.precision import parameter_count
 from rnncli.store import part_config
-from rnncli.training.prepare import Prepared, RunConfig
+from rnncli.training.prepare import Prepared
+from rnncli.training.runfile import RunConfig
 
 
 def config_json(

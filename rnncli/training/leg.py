@@ -27,9 +27,10 @@ from rnncli.store import TRAINING, open_folder
 from rnncli.training.check import start_weights
 from rnncli.training.evaluate import WARMUP, Validation, stream_logprob, whole_rows
 from rnncli.training.job import Job
-from rnncli.training.log import LOG, cut_log, write_log
+from rnncli.training.log import LOG, Log, cut_log
 from rnncli.training.measure import whole_tally
-from rnncli.training.prepare import Prepared, RunConfig
+from rnncli.training.prepare import Prepared
+from rnncli.training.runfile import RunConfig
 from rnncli.training.trainer import EVALUATIONS, Trainer
 
 FROM_WEIGHTS = "from.safetensors"
@@ -126,13 +127,14 @@ class Leg:
             yield from self._take_up()
         self._choose_threads()
         self._set_end()
-        with open(self.inner / LOG, "a", encoding="utf-8") as log:
-            for event in self.trainer.run():
-                write_log(log, event)
-                yield self._of_all(event) if isinstance(event, StepDone) else event
-                if isinstance(event, Evaluated) and self.trainer.share() < 1:
-                    self._choose_threads()
-                    self._set_end()  # by the speed that the machine has now
+        log = Log(self.inner / LOG)
+        for event in self.trainer.run():
+            log.write(event)
+            yield self._of_all(event) if isinstance(event, StepDone) else event
+            if isinstance(event, Evaluated) and self.trainer.share() < 1:
+                self._choose_threads()
+                self._set_end()  # by the speed that the machine has now
+        log.flush()
 
     def _of_all(self, event: StepDone) -> StepDone:
         if self.of == 1:
@@ -148,6 +150,7 @@ class Leg:
             cut_log(self.inner / LOG, -1)
             if not self.number:
                 yield Notice(message="the run died before its first save: it starts anew")
+            self._know_best()
             return
         step, total = trainer.progress.step, trainer.total_steps
         if setup.budget:
@@ -166,6 +169,24 @@ class Leg:
         except (ModelError, ConfigError) as error:
             trainer.progress = replace(trainer.progress, best=None)
             yield Notice(message=f"{error.message}: it is written anew")
+        self._know_best()
+
+    def _know_best(self) -> None:
+        """Let a run that was killed after its last save, and whose steps will be others, not replace better weights.
+
+        A run of so many steps comes to them again, to the bit.
+        """
+        if self.trainer.total_steps is not None:
+            return
+        try:
+            config = open_folder(self.setup.folder, direction=self.direction, patience=0).config
+            found = config["metrics"] if self.direction == self.setup.directions[0] else config["metrics"]["backward"]
+            loss, step = math.log(found["valid"]["token_perplexity"]), int(found["step"])
+        except (ModelError, ConfigError, KeyError, TypeError, ValueError):
+            return
+        best = self.trainer.progress.best
+        if config.get("status") == "training" and (best is None or loss < best):
+            self.trainer.progress = replace(self.trainer.progress, best=loss, best_step=step)
 
     def _choose_threads(self) -> None:
         """Go on with one thread of a processor that others work on, where that is faster, and back when it is quiet.

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from rnncli.errors import ModelError
 from rnncli.events import Evaluated, Notice, Saved, StepDone, TrainEvent
 from rnncli.guarded import read_file
 from rnncli.records import Quality
+from rnncli.text.files import naming, write_bytes
 
 LOG = "log.jsonl"
 LONGEST_LOG = 64 << 20
@@ -29,10 +30,31 @@ def figures(tally: Quality) -> dict[str, float | None]:
     return {name: value if value is None or math.isfinite(value) else None for name, value in values.items()}
 
 
-def write_log(log: IO[str], event: TrainEvent) -> None:
-    """One line of log.jsonl. Steps are thinned out: a run may have a million."""
-    if isinstance(event, StepDone) and event.step > 100 and event.step % 50:
-        return
+class Log:
+    """log.jsonl, open to be written on. Its lines reach the disk with each evaluation and each save."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lines: list[str] = []
+
+    def write(self, event: TrainEvent) -> None:
+        """One line. Steps are thinned out: a run may have a million."""
+        if isinstance(event, StepDone) and event.step > 100 and event.step % 50:
+            return
+        self._lines.append(json.dumps(_line(event)) + "\n")
+        if isinstance(event, Evaluated | Saved):
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is waiting; a WriteError where it cannot be."""
+        if not self._lines:
+            return
+        with naming(self.path), open(self.path, "a", encoding="utf-8") as file:
+            file.write("".join(self._lines))
+        self._lines.clear()
+
+
+def _line(event: TrainEvent) -> dict[str, Any]:
     values: dict[str, Any] = {"event": type(event).__name__, "step": getattr(event, "step", None)}
     if isinstance(event, StepDone):
         values |= {"loss": event.loss, "learning_rate": event.learning_rate, "seconds": event.seconds}
@@ -40,9 +62,7 @@ def write_log(log: IO[str], event: TrainEvent) -> None:
         values |= {"valid": figures(event.valid), "partial": event.partial, "best": event.best}
     elif isinstance(event, Notice):
         values["message"] = event.message
-    log.write(json.dumps(values) + "\n")
-    if isinstance(event, Evaluated | Saved):
-        log.flush()
+    return values
 
 
 def cut_log(path: Path, step: int) -> None:
@@ -56,7 +76,7 @@ def cut_log(path: Path, step: int) -> None:
         text = read_file(path, LONGEST_LOG).decode(errors="replace")
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}", hint="Delete it: it only tells.") from error
-    path.write_text("".join(f"{line}\n" for line in text.splitlines() if _is_before(line, step)), encoding="utf-8")
+    write_bytes(path, "".join(f"{line}\n" for line in text.splitlines() if _is_before(line, step)).encode())
 
 
 def _is_before(line: str, step: int) -> bool:

@@ -1,6 +1,5 @@
-"""From a corpus to ids on the disk, and everything else that a run is made of. No torch.
+"""From a corpus to ids on the disk. No torch.
 
-training/run.json       what was asked for and decided; written first
 training/valid.txt      the validation text
 training/train.ids      memory-mapped while training; valid.ids too
 training/backward.ids   train.ids as a backward model reads them, where there is one
@@ -10,24 +9,20 @@ training/prepared.json  their counts; written last, so that a killed preparation
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rnncli.config import CorpusConfig, Device, Direction, ModelConfig, TokenizerConfig, TrainConfig, from_dict, typed
-from rnncli.device import Machine
-from rnncli.errors import ConfigError, CorpusError, ModelError, RnncliError
-from rnncli.events import Setting
+from rnncli.config import Direction, typed
+from rnncli.errors import CorpusError, ModelError
 from rnncli.guarded import told
 from rnncli.records import Tally
 from rnncli.store import TOKENIZER, TRAINING, read_json, write_json
 from rnncli.text.escapes import bytes_of
-from rnncli.text.files import replacing
+from rnncli.text.files import naming, replacing
 from rnncli.text.ids import IdsInfo, are_turned, line_starts, open_ids, write_ids, write_turned
 from rnncli.text.read import ended, read_blocks
 from rnncli.text.sources import Source, find_sources, without
@@ -38,84 +33,11 @@ from rnncli.text.tokenizers.base import Tokenizer
 from rnncli.text.units import count
 from rnncli.training.baseline import MOST_BYTES, ngram_bits_per_byte
 from rnncli.training.plan import Plan
+from rnncli.training.runfile import RunConfig
 
-RUN, PREPARED, VALID_TEXT = "run.json", "prepared.json", "valid.txt"
+PREPARED, VALID_TEXT = "prepared.json", "valid.txt"
 TRAIN_IDS, VALID_IDS = "train.ids", "valid.ids"
 TURNED_IDS = "backward.ids"
-RUN_FORMAT = 1
-LONGEST_RUN = 16 << 20
-"""Bytes of run.json, which has the length of each document."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunConfig:
-    """What run.json holds: enough to start the run again from nothing, or to go on with it."""
-
-    corpora: tuple[str, ...]
-    created: str
-    plan: Plan
-    facts: CorpusFacts
-    source: str | None = None
-    """The model that the weights and the tokenizer come from."""
-    device: Device = "auto"
-    threads: int | None = None
-    """What it runs on: another number of threads adds up in another order, and gives other bits."""
-
-    @classmethod
-    def of(
-        cls, plan: Plan, facts: CorpusFacts, machine: Machine, *, corpora: tuple[str, ...], source: str | None
-    ) -> RunConfig:
-        """The run that a plan describes, created now."""
-        created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        device: Device = "cpu" if machine.kind == "cpu" else "auto"
-        return cls(
-            corpora=corpora,
-            created=created,
-            plan=plan,
-            facts=facts,
-            source=source,
-            device=device,
-            threads=machine.threads,
-        )
-
-    def save(self, folder: Path) -> None:
-        """Write run.json into a model folder's training/."""
-        write_json(folder / TRAINING / RUN, {"format": RUN_FORMAT, **dataclasses.asdict(self)})
-
-    @classmethod
-    def load(cls, folder: Path) -> RunConfig:
-        """What ``save`` wrote; a ModelError where there is no run, or none that can be read."""
-        path = folder / TRAINING / RUN
-        if not path.exists():
-            raise ModelError(f"{folder} has no run to go on with: there is no {path}", hint="Train with --overwrite.")
-        values = read_json(path, LONGEST_RUN)
-        try:
-            if values.pop("format") != RUN_FORMAT:
-                raise ModelError(f"{path} is from another version of rnncli", hint="Train again with --overwrite.")
-            plan, facts = values["plan"], values["facts"]
-            for name, kind in _CONFIGS.items():
-                plan[name] = from_dict(kind, plan[name])
-            plan["settings"] = tuple(typed(Setting, s) for s in plan["settings"])
-            facts["document_chars"] = _each(int, facts["document_chars"])
-            values |= {"plan": typed(Plan, plan), "facts": typed(CorpusFacts, facts)}
-            return typed(cls, {**values, "corpora": _each(str, values["corpora"])})
-        except (ConfigError, KeyError, TypeError, AttributeError) as error:
-            raise ModelError(f"{path} is altered: {told(error)}", hint="Train again with --overwrite.") from error
-
-
-def _each(kind: type, values: Any) -> tuple[Any, ...]:
-    """Values that are all of one type; a TypeError where one is not."""
-    if not isinstance(values, list) or any(type(value) is not kind for value in values):
-        raise TypeError(f"a list of {kind.__name__} holds other things")
-    return tuple(values)
-
-
-_CONFIGS: dict[str, Any] = {
-    "corpus": CorpusConfig,
-    "tokenizer": TokenizerConfig,
-    "model": ModelConfig,
-    "train": TrainConfig,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,18 +89,16 @@ def prepare(
     """Make the tokenizer, unless one is given, and the ids. ``check`` is called now and then, and may raise."""
     inner = folder / TRAINING
     for name in (PREPARED, TURNED_IDS):
-        (inner / name).unlink(missing_ok=True)
-    try:
-        with replacing(inner / VALID_TEXT) as file:
-            for block in _checked(parts.valid(), check):
-                file.write(bytes_of(block))
-        made = tokenizer or train_tokenizer(_checked(parts.train(), check), run.plan.tokenizer)
-        made.save(folder / TOKENIZER)
-        train = write_ids(_checked(parts.train(), check), made, inner / TRAIN_IDS)
-        kept = ended(read_blocks(Source(VALID_TEXT, 0, inner / VALID_TEXT, own=True)))
-        valid = write_ids(_checked(kept, check), made, inner / VALID_IDS)
-    except OSError as error:
-        raise RnncliError(f"cannot write into {inner}: {error.strerror or error}") from error
+        with naming(inner / name):
+            (inner / name).unlink(missing_ok=True)
+    with replacing(inner / VALID_TEXT) as file:
+        for block in _checked(parts.valid(), check):
+            file.write(bytes_of(block))
+    made = tokenizer or train_tokenizer(_checked(parts.train(), check), run.plan.tokenizer)
+    made.save(folder / TOKENIZER)
+    train = write_ids(_checked(parts.train(), check), made, inner / TRAIN_IDS)
+    kept = ended(read_blocks(Source(VALID_TEXT, 0, inner / VALID_TEXT, own=True)))
+    valid = write_ids(_checked(kept, check), made, inner / VALID_IDS)
     baseline = _baseline(made, open_ids(inner / TRAIN_IDS, train), open_ids(inner / VALID_IDS, valid))
     values = {"train": dataclasses.asdict(train), "valid": dataclasses.asdict(valid)}
     write_json(inner / PREPARED, {**values, "how": parts.how, "ngram_bits_per_byte": baseline})
@@ -217,6 +137,20 @@ def read_again(run: RunConfig) -> Parts:
     return part_corpus(sources, run.plan, run.facts)
 
 
+def corpus_now(run: RunConfig) -> str:
+    """What has become of the corpus of a run that has it as ids, in words; nothing where it is as it was.
+
+    Files that seem to be the same are not read; others are, and their text may be the same after all.
+    """
+    if not run.changed_files():
+        return ""
+    try:
+        read_again(run)
+        return ""
+    except CorpusError as error:
+        return f"{error.message}: the run goes on with the text that it has"
+
+
 def load_prepared(folder: Path, run: RunConfig) -> Prepared:
     """What ``prepare`` wrote."""
     inner = folder / TRAINING
@@ -246,10 +180,7 @@ def turned(prepared: Prepared, folder: Path) -> Prepared:
     """The same texts for a backward model: their ids from the last to the first, a newline still at the end."""
     path, turned_info = folder / TRAINING / TURNED_IDS, dataclasses.replace(prepared.train, checksum=None)
     if not path.exists():
-        try:
-            write_turned(prepared.ids, path)
-        except OSError as error:
-            raise RnncliError(f"cannot write {path}: {error.strerror or error}") from error
+        write_turned(prepared.ids, path)
     ids = open_ids(path, turned_info)
     if not are_turned(ids, prepared.ids):
         raise ModelError(f"{path} is not {TRAIN_IDS} backward", hint="Delete it: it is made anew.")
@@ -258,8 +189,9 @@ def turned(prepared: Prepared, folder: Path) -> Prepared:
 
 
 def is_prepared(folder: Path) -> bool:
-    """Whether a preparation came to its end here."""
-    return (folder / TRAINING / PREPARED).exists()
+    """Whether a preparation came to its end here, and all is there that it made."""
+    inner = folder / TRAINING
+    return all(path.exists() for path in (inner / PREPARED, inner / TRAIN_IDS, inner / VALID_IDS, folder / TOKENIZER))
 
 
 def _checked(blocks: Iterator[str], check: Callable[[], None]) -> Iterator[str]:

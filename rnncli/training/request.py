@@ -19,8 +19,9 @@ from rnncli.store import CONFIG, Stored, open_folder
 from rnncli.text.read import check_encoding
 from rnncli.text.split import Parts
 from rnncli.text.survey import survey
-from rnncli.training.prepare import RunConfig, find_corpus, part_corpus
+from rnncli.training.prepare import find_corpus, part_corpus
 from rnncli.training.recipe import make_plan
+from rnncli.training.runfile import RunConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,7 @@ def open_request(request: TrainRequest) -> Opened:
     plan = replace(plan, settings=(_place(request, folder), *plan.settings, _validation(parts, given)))
     from_folder = str(found[0].folder.absolute()) if found else None
     corpora = tuple(_absolute(c) for c in request.corpora)
-    config = RunConfig.of(plan, facts, machine, corpora=corpora, source=from_folder)
+    config = RunConfig.of(plan, facts, machine, corpora=corpora, source=from_folder, texts=corpus)
     return Opened(
         folder=folder,
         config=config,

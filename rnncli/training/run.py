@@ -10,9 +10,9 @@ from typing import Any
 from rnncli.arrays import save_arrays
 from rnncli.config import Direction, ModelConfig
 from rnncli.device import Machine
-from rnncli.errors import ModelError
+from rnncli.errors import DivergedError, ModelError
 from rnncli.events import Done, Evaluated, Notice, TrainEvent
-from rnncli.graph.saving import Part, save_model
+from rnncli.graph.saving import Part, save_model, settle
 from rnncli.precision import Arrays, parameter_count
 from rnncli.store import CONFIG, PARTS, TOKENIZER, TRAINING, Stored, open_folder, write_config
 from rnncli.text.files import remove_leftovers
@@ -25,7 +25,7 @@ from rnncli.training.log import figures
 from rnncli.training.measure import ngram_per_char
 from rnncli.training.place import Place
 from rnncli.training.plan import Plan
-from rnncli.training.prepare import Prepared, is_prepared, load_prepared, prepare, read_again, turned
+from rnncli.training.prepare import Prepared, corpus_now, is_prepared, load_prepared, prepare, read_again, turned
 from rnncli.training.process import set_for_training
 from rnncli.training.state import STATE, Progress
 
@@ -77,18 +77,22 @@ class Run:
         """Train. The last record is a Done; what cannot be saved or trained raises and leaves no broken folder."""
         yield from (Notice(message=text) for text in self.notices)
         try:
-            if not self.setup.resume:
-                self._begin()
+            self._begin()
             with set_for_training(self.machine.threads):
                 yield from self._train()
         except BaseException as error:
-            # A run that was only stopped can go on from its last state; one that failed without a model is no use.
-            stopped = not isinstance(error, Exception) and (self.folder / TRAINING / STATE).exists()
-            if not stopped and not (self.folder / CONFIG).exists():
+            saved = (self.folder / TRAINING / STATE).exists()
+            # A run that was saved can go on, whatever ended it; one that diverged without a model is no use.
+            if not (self.folder / CONFIG).exists() and (not saved or isinstance(error, DivergedError)):
                 self._place.give_back()
             raise
+        finally:
+            self._place.leave()
 
     def _begin(self) -> None:
+        if self.setup.resume:
+            self._place.take_again()
+            return
         self._place.take()
         for source in self.sources:
             # From memory: the folder they came from may be the one that is being replaced. Before run.json, so that
@@ -106,11 +110,14 @@ class Run:
     def _train(self) -> Iterator[TrainEvent]:
         for folder in {self.folder, *map(self.setup.inner, self.setup.directions)}:
             remove_leftovers(folder)
+        settle(self.folder)
         if is_prepared(self.folder):
             prepared = load_prepared(self.folder, self.config)
+            if self.setup.resume and (changed := corpus_now(self.config)):
+                yield Notice(message=changed)
         else:
             if self.setup.resume:
-                yield Notice(message="the run died before its text was prepared: it starts anew")
+                yield Notice(message=self._unprepared())
             parts = self.parts or read_again(self.config)
             prepared = prepare(self.folder, self.config, parts, tokenizer=self._given_tokenizer(), check=self._check)
         if self.setup.resume:
@@ -122,6 +129,11 @@ class Run:
                 break
             self._leg = None  # before another one needs memory
         yield self._finish(found, prepared)
+
+    def _unprepared(self) -> str:
+        if (self.folder / TRAINING / STATE).exists():
+            return "files of the prepared text are missing: it is prepared again"
+        return "the run died before its text was prepared: it starts anew"
 
     def _train_one(
         self, direction: Direction, prepared: Prepared, found: list[tuple[Measured, Progress]]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnncli.device import Machine
-from rnncli.errors import RnncliError
+from rnncli.errors import DivergedError
 from rnncli.events import Evaluated, Notice, Saved, StepDone, TrainEvent
 from rnncli.nn.model import LanguageModel
 from rnncli.nn.weights import from_arrays, to_arrays
@@ -138,7 +138,7 @@ class Trainer:
             before, first = self.progress, self._evaluate()
             yield first
             if not first.best:
-                raise RnncliError("training diverged: no finite validation loss", hint=self._calmer())
+                raise DivergedError("training diverged: no finite validation loss", hint=self._calmer())
             if self.stopping:  # an uninterrupted run would not have looked here
                 self.progress = replace(before, best_step=first.step)
             yield self._save()
@@ -233,15 +233,16 @@ class Trainer:
         """Take up the last good state again at half the rate; give up after a few times."""
         restores, rate_scale = self.progress.restores + 1, self.progress.rate_scale / 2
         if restores > MOST_RESTORES:
-            raise RnncliError(
+            raise DivergedError(
                 f"training diverged: {BAD_STEPS} steps in a row without a finite loss, {restores} times over",
                 hint=self._calmer(),
             )
-        # The clock and what was counted do not go back: the budget is what it is.
+        # The clock and what was counted do not go back: the budget is what it is. Nor the scale, which came down.
         kept = {name: getattr(self.progress, name) for name in ("total", "step", "skipped", "tokens")}
-        kept["spent"] = self._spent()
+        kept["spent"], scale = self._spent(), self.learner.scale
         if not self.restore():
             self.learner, self.progress = self._fresh(), Progress()
+        self.learner.scale = scale
         self.progress = replace(self.progress, restores=restores, rate_scale=rate_scale, **kept)
         self._since = self.now()
         return Notice(

@@ -207,6 +207,7 @@ def test_unexpected_errors_are_one_line(tmp_path: Path) -> None:
     code = """
 import sys
 sys.argv[0] = "rnncli"
+from rnncli import errors
 from rnncli.cli import app, train
 def fail(*a, **k): raise {0}
 train._open = fail
@@ -220,6 +221,14 @@ sys.exit(app.run({1}))
         ),
         ("MemoryError()", ["train", "x"], "rnncli: error: out of memory\n"),
         ("RuntimeError('x: you can\\'t allocate memory: 9')", ["train", "x"], "rnncli: error: out of memory\n"),
+        ("RuntimeError('could not create a primitive')", ["train", "x"], "rnncli: error: out of memory\n"),
+        ("RuntimeError('can\\'t start new thread')", ["train", "x"], "rnncli: error: out of memory\n"),
+        (
+            "errors.ModelError('x: Cannot allocate memory', hint='Remove it')",
+            ["train", "x"],
+            "rnncli: error: out of memory\n",
+        ),
+        ("OSError(12, 'Cannot allocate memory')", ["train", "x"], "rnncli: error: out of memory\n"),
         (
             "PermissionError(13, 'Permission denied', 'a.txt')",
             ["train", "x"],

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
+import sys
+import termios
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from rnncli import __main__ as program
 from rnncli.cli.display import Json, step_text
 from rnncli.cli.plan import plan_table
 from rnncli.cli.summary import resume_hint, summary
@@ -72,7 +77,7 @@ def test_usage_errors_are_one_line_and_exit_2(here: Call, arguments: list[str], 
     assert len(rest) <= 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("as_json", [False, True])
 def test_a_signal_stops_saves_and_says_how_to_resume(tmp_path: Path, number: int, as_json: bool) -> None:
     arguments = ["train", "my text.txt", "--steps", "1000", *(["--json"] if as_json else [])]
@@ -133,6 +138,77 @@ def test_a_second_signal_leaves_at_once(tmp_path: Path) -> None:
     os.kill(child.pid, signal.SIGINT)
     assert child.wait(5) == 130
     child.communicate()
+
+
+def toy_training(tmp_path: Path, *arguments: str, **given: Any) -> subprocess.Popen[bytes]:
+    """A toy training that is well under way, told of on stdout."""
+    child = subprocess.Popen(
+        [*TOY, "train", "x.txt", "--steps", "60", "--json", *arguments], stdout=subprocess.PIPE, cwd=tmp_path,
+        **{"stderr": subprocess.PIPE, "env": clean_env({"TOY_SECONDS": "0.05"}), **given},
+    )  # fmt: skip
+    assert child.stdout is not None
+    for _ in range(4):
+        assert child.stdout.readline()
+    return child
+
+
+def test_a_hang_up_is_no_second_signal(tmp_path: Path) -> None:
+    child = toy_training(tmp_path, env=clean_env({"TOY_SECONDS": "0.3"}))
+    for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGHUP):
+        os.kill(child.pid, number)
+    out, err = child.communicate(timeout=20)
+    assert (child.returncode, err.decode().count("stopping")) == (130, 1)
+    assert json.loads(out.splitlines()[-1])["reason"] == "interrupted"
+
+
+def test_under_nohup_a_hang_up_is_nothing(tmp_path: Path) -> None:
+    def ignore() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    child = toy_training(tmp_path, preexec_fn=ignore)
+    os.kill(child.pid, signal.SIGHUP)
+    out, err = child.communicate(timeout=20)
+    assert (child.returncode, err) == (0, b"")
+    assert json.loads(out.splitlines()[-1])["reason"] == "steps"
+
+
+@pytest.mark.parametrize("leads", [True, False])
+@pytest.mark.parametrize("plain", [True, False])
+def test_a_terminal_that_goes_ends_a_training_well(tmp_path: Path, leads: bool, plain: bool) -> None:
+    """The system tells the one whose terminal it is; another one, disowned, finds that it cannot write there."""
+    master, slave = os.openpty()
+
+    def on_terminal() -> None:
+        os.setsid()
+        if leads:
+            fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+
+    env = clean_env({"TOY_SECONDS": "0.05", "TERM": "dumb" if plain else "xterm"})
+    with open(tmp_path / "out", "wb") as out:
+        child = subprocess.Popen(
+            [*TOY, "train", "x.txt", "--steps", "40"], stdout=out, stderr=slave, stdin=slave, cwd=tmp_path, env=env,
+            preexec_fn=on_terminal,
+        )  # fmt: skip
+    os.close(slave)
+    seen = b""
+    while b"step 2" not in seen and b"loss" not in seen:
+        seen += os.read(master, 1 << 16)
+    os.close(master)
+    assert child.wait(20) == (130 if leads else 0)
+
+
+def test_a_signal_while_modules_are_imported_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(arguments: list[str]) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(program, "call", interrupted)
+    monkeypatch.setattr(program, "leave", sys.exit)
+    with pytest.raises(SystemExit) as end:
+        program.main()
+    assert end.value.code == 130
+    assert capsys.readouterr() == ("", "")
 
 
 def test_the_plan_is_aligned_and_wraps_its_reasons() -> None:

@@ -1,7 +1,7 @@
 """A run that was stopped or died, at any place, and was resumed is the run that was left alone, to the bit.
 
 A death is a copy of the folder as it lies on the disk while the run is held at one of its events. (What a death within
-a write leaves is tried by tests/cli/test_kills.py.)
+a write leaves is tried by tests/torture/kills.py.)
 """
 
 from __future__ import annotations

@@ -25,8 +25,9 @@ from rnncli.store import CONFIG, TOKENIZER, TRAINING, WEIGHTS, part_config
 from rnncli.text.tokenizers import TOKENIZERS
 from rnncli.training.check import check_states
 from rnncli.training.log import LOG, cut_log
-from rnncli.training.prepare import PREPARED, RUN, RunConfig, load_prepared, prepare
+from rnncli.training.prepare import PREPARED, load_prepared, prepare
 from rnncli.training.request import TrainRequest, open_request
+from rnncli.training.runfile import RUN, RunConfig
 from tests.nets import config_of
 from tests.torture.fuzzing import Fuzzed
 from tests.torture.fuzzing import attempts as attempts_of

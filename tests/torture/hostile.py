@@ -24,7 +24,7 @@ from rnncli.choices import Precision
 from rnncli.guarded import open_file
 from rnncli.store import CARD, CONFIG, GRAPH, GRAPHS, TOKENIZER, TRAINING, WEIGHTS
 from tests.torture import forging, harming, vocabularies
-from tests.torture.forked import Outcome, run_forked
+from tests.torture.calling import Outcome, run_forked
 from tests.torture.harming import BYTES, KINDS, Harm, Surroundings
 from tests.torture.parts import Tried
 

@@ -61,5 +61,12 @@ PARTS = (
     Part("overflow", "networks whose weights overflow: an error, or numbers", "numbers:overflow", 1_000, 30),
     Part("folders", "model folders harmed, forged, swapped, linked elsewhere", "hostile:attempts", 2_000, 40),
     Part("fuzz-folders", "inputs of a model folder's readers, guided by coverage", "fuzz_folders:attempts", 40_000, 1),
+    Part("kills", "trainings killed up to three times each, at an instant or at a file", "kills:forked", 300, 4),
+    Part("real-kills", "kills of trainings that the command itself started", "kills:real", 30, 1),
+    Part("signals", "signals, a terminal that goes, a clock that jumps, in a training", "signals:forked", 60, 2),
+    Part("memory", "trainings whose memory ends", "signals:memory", 30, 1),
+    Part("disks", "disks that are full at some point of a training (a tmpfs in a namespace)", "disks:tmpfs", 50, 2),
+    Part("writes", "quotas, read-only folders, files that fail (limits, rights, a seam)", "disks:other", 60, 2),
+    Part("locks", "two trainings that want one folder, or one that reads it meanwhile", "locks:forked", 42, 2),
 )
 # fmt: on

@@ -21,8 +21,9 @@ from rnncli.precision import array_shapes
 from rnncli.store import TRAINING
 from rnncli.training.check import start_weights
 from rnncli.training.log import LOG, cut_log
-from rnncli.training.prepare import PREPARED, RUN
+from rnncli.training.prepare import PREPARED
 from rnncli.training.progress import STATE
+from rnncli.training.runfile import RUN
 from tests.conftest import TINY_TEXT, train_small
 
 SMALL = {"hidden_size": 6, "embedding_size": 6, "vocab_size": 20, "batch_size": 4, "bptt": 8, "steps": 4}

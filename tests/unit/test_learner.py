@@ -12,6 +12,7 @@ from rnncli.config import TrainConfig
 from rnncli.nn.model import State
 from rnncli.training.batches import Batch
 from rnncli.training.learner import Learner
+from rnncli.training.optim import LossScale
 from tests.nets import CELLS, MACHINE, config_of, network, same
 
 PLAIN: dict[str, Any] = {"optimizer": "sgd", "weight_decay": 0.0, "clip_norm": 0.0, "precision": "fp32"}
@@ -94,6 +95,26 @@ def test_a_step_that_is_not_finite_changes_nothing_and_forgets_the_state() -> No
     assert same(list(learner.average.values.values()), averaged)
     assert not any(name.startswith("carried/") for name in learner.tensors())
     assert all(p.grad is None for p in learner.parameters.values())
+
+
+def test_a_scale_under_which_gradients_overflow_comes_down_until_they_do_not() -> None:
+    """As for fp16, here in float32 with a scale at the end of its range."""
+    learner, plain = learner_of(clip_norm=1.0), learner_of(clip_norm=1.0)
+    learner.scale = LossScale(2.0**130)
+    found = []
+    for step in range(120):
+        result = learner.step(batch_of(1), 0.1, step, carry=False)
+        found.append(result.taken)
+        if result.taken:
+            break
+        assert all(bool(torch.isfinite(p).all()) for p in learner.parameters.values())
+    assert found.count(False) == len(found) - 1 >= 3
+    assert learner.scale == LossScale(2.0 ** (130 - found.count(False)), 1)
+    expected = plain.step(batch_of(1), 0.1, 0, carry=False)
+    assert result.loss == expected.loss
+    assert result.grad_norm == pytest.approx(expected.grad_norm, rel=1e-4)
+    for one, two in zip(learner.parameters.values(), plain.parameters.values(), strict=True):
+        torch.testing.assert_close(one.detach(), two.detach(), rtol=1e-4, atol=1e-6)
 
 
 def test_gradients_are_clipped_before_they_move_the_weights() -> None:

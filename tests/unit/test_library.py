@@ -126,6 +126,17 @@ def test_a_training_that_never_saved_is_told_apart() -> None:
     assert caught.value.hint == "Go on: rnncli train --resume begun"
 
 
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_model_that_an_unfinished_training_replaces_is_told_of(begun: bool) -> None:
+    put(".book.old")
+    if begun:
+        (Path("models") / "book" / "training").mkdir(parents=True)
+    with pytest.raises(ModelError) as caught:
+        library.resolve("book")
+    assert "models/.book.old" in str(caught.value.hint)
+    assert ("--resume book" in str(caught.value.hint)) == begun
+
+
 def test_the_list_is_newest_first_with_the_starter_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put_starter(tmp_path, monkeypatch)
     put("old", "2026-01-01")

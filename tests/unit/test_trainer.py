@@ -18,6 +18,7 @@ from rnncli.nn.weights import to_arrays
 from rnncli.training.evaluate import Validation
 from rnncli.training.job import Job
 from rnncli.training.learner import Learner, StepResult, new_model
+from rnncli.training.optim import LossScale
 from rnncli.training.schedule import Position, learning_rate
 from rnncli.training.state import STATE, load_state
 from rnncli.training.trainer import BAD_STEPS, EVALUATIONS, LOOK_BACK, MOST_RESTORES, SAVE_SECONDS, Trainer
@@ -317,6 +318,20 @@ def test_many_in_a_row_go_back_to_the_last_good_state_at_half_the_rate(
     assert [step.learning_rate for step in steps] == [0.01] * 25 + [0.005] * 15
     assert steps[-1].skipped == BAD_STEPS
     assert trainer.progress.tokens == 40 * 32
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_a_scale_that_came_down_stays_down_where_a_run_goes_back(
+    tmp_path: Path, clock: Clock, spoil: set[int], saved: bool
+) -> None:
+    """Else the same overflows come again, and the run gives up."""
+    spoil |= set(range(15, 15 + BAD_STEPS))
+    trainer = trainer_of(job(tmp_path, steps=30, eval_every=10 if saved else 30), clock)
+    trainer.learner.scale = LossScale(1024.0)
+    for event in trainer.run():
+        if isinstance(event, Notice):
+            assert trainer.learner.scale == LossScale(1024.0 / 2**BAD_STEPS)
+    assert trainer.progress.restores == 1
 
 
 def test_skipped_steps_with_good_ones_between_do_not_go_back(tmp_path: Path, clock: Clock, spoil: set[int]) -> None:
