@@ -118,7 +118,7 @@ def open_ids(path: Path, info: IdsInfo, vocab_size: int | None = None) -> NDArra
     ``vocab_size``: what every id is below. They are read through once.
     """
     dtype = np.dtype(np.uint16 if info.dtype == "uint16" else np.uint32).newbyteorder("<")
-    cure = "Train again with --overwrite."
+    cure = "Remove it: it is written again from the corpus."
     try:
         with open_file(path) as file:
             size = os.fstat(file.fileno()).st_size
