@@ -9,12 +9,10 @@ from typing import IO, Any
 
 from rnncli.errors import ModelError
 from rnncli.events import Evaluated, Notice, Saved, StepDone, TrainEvent
-from rnncli.guarded import read_file
+from rnncli.guarded import LONGEST_LOG, read_file
 from rnncli.records import Quality
 
 LOG = "log.jsonl"
-LONGEST_LOG = 64 << 20
-"""Bytes of a log; a run of a million steps has 4 MB."""
 
 
 def figures(tally: Quality) -> dict[str, float | None]:
