@@ -14,8 +14,8 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
-LONGEST_JSON = 4 << 20
-"""Bytes of config.json and its like."""
+LONGEST_JSON, LONGEST_LOG = 4 << 20, 64 << 20
+"""Bytes of config.json and its like; of a log, of which a run of a million steps has 4 MB."""
 LONGEST_TOLD = 200
 """Characters of an error that come from a file."""
 PIECE = 1 << 20

@@ -9,13 +9,11 @@ from typing import Any
 
 from rnncli.errors import ModelError
 from rnncli.events import Evaluated, Notice, Saved, StepDone, TrainEvent
-from rnncli.guarded import read_file
+from rnncli.guarded import LONGEST_LOG, read_file
 from rnncli.records import Quality
 from rnncli.text.files import naming, write_bytes
 
 LOG = "log.jsonl"
-LONGEST_LOG = 64 << 20
-"""Bytes of a log; a run of a million steps has 4 MB."""
 
 
 def figures(tally: Quality) -> dict[str, float | None]:

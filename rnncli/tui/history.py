@@ -15,6 +15,7 @@ from threading import RLock
 from typing import Any, Literal, NamedTuple
 
 from rnncli.events import Done, Evaluated, Notice, Saved, Setting, StepDone, TrainEvent
+from rnncli.guarded import LONGEST_LOG, read_file
 from rnncli.records import Figures, Quality
 from rnncli.tui.series import Series
 
@@ -158,9 +159,9 @@ class History:
     def _read_log(self, first: StepDone) -> None:
         """The earlier part of the curves, of a run that goes on: log.jsonl has it, cut at the step it goes on from."""
         try:
-            lines = (Path(self.folder) / "training" / "log.jsonl").read_bytes().splitlines()
+            lines = read_file(Path(self.folder) / "training" / "log.jsonl", LONGEST_LOG).splitlines()
             earlier = [entry for line in lines if isinstance(entry := json.loads(line), dict)]
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return
         steps = [e["step"] for e in earlier if e.get("event") == "StepDone"]
         if not (steps and 0 < first.step - steps[-1] <= GAP):
