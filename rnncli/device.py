@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from rnncli.choices import Arithmetic, Device
 from rnncli.errors import DeviceError
@@ -25,12 +25,31 @@ class Machine:
     """Matrix products in bfloat16 are faster than in float32."""
 
 
+class Launched(NamedTuple):
+    """Which of how many processes of one run this is, and which of those on this machine: torchrun tells."""
+
+    rank: int = 0
+    world: int = 1
+    here: int = 0
+    of_here: int = 1
+
+
+def launched() -> Launched:
+    """What torchrun tells in the environment; without it this process is alone."""
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+    try:
+        found = Launched(*(int(os.environ[name]) for name in names))
+    except (KeyError, ValueError):
+        return Launched()
+    return found if 0 <= found.rank < found.world and 0 <= found.here < found.of_here else Launched()
+
+
 def find_machine(device: Device = "auto", threads: int | None = None) -> Machine:
     """The device asked for, or the best there is; a DeviceError where it is not there."""
     cores = usable_cores()
     if threads is not None and not 1 <= threads <= 1024:
         raise DeviceError(f"--threads must be 1 to 1024; got {threads}")
-    count = threads or cores
+    count = threads or max(1, cores // launched().of_here)
     if device in ("cuda", "mps") or (device == "auto" and may_have_gpu()):
         found = _gpu(device, count)
         if found is not None:

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from rnncli.api.training import Plan as Plan
     from rnncli.api.training import Run as Run
     from rnncli.api.training import TrainRequest as TrainRequest
+    from rnncli.api.training import follow_run as follow_run
     from rnncli.api.training import open_run as open_run
     from rnncli.api.training import resume_run as resume_run
     from rnncli.api.training import train as train
 
 _HOMES = {
     "model": ("Model", "load"),
-    "training": ("Plan", "Run", "TrainRequest", "open_run", "resume_run", "train"),
+    "training": ("Plan", "Run", "TrainRequest", "follow_run", "open_run", "resume_run", "train"),
     "exporting": ("Exported", "export"),
 }
 

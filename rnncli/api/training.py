@@ -99,6 +99,14 @@ def _training() -> tuple[type[TrainingRun], type[Setup]]:
     return TrainingRun, Setup
 
 
+def follow_run(*, device: Device = "auto", threads: int | None = None) -> None:
+    """Take part in the training that another process does, as torchrun tells: it plans, decides and writes."""
+    _training()
+    from rnncli.training.following import follow
+
+    follow(find_machine(device, threads))
+
+
 RESUMABLE = ("minutes", "steps", "epochs")
 
 

@@ -20,6 +20,18 @@ HANG_UP: int | None = getattr(signal, "SIGHUP", None)
 ends: so it never counts as a second one."""
 
 
+@contextmanager
+def ignoring() -> Iterator[None]:
+    """All of them are somebody else's business here."""
+    numbers = [signal.SIGINT, signal.SIGTERM, *([] if HANG_UP is None else [HANG_UP])]
+    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
 class Interrupts:
     """A context in which the signals are caught. Before ``watch`` each is a KeyboardInterrupt.
 

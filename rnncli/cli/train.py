@@ -12,6 +12,7 @@ from rnncli.cli.fields import config_options
 from rnncli.cli.options import DebugOption, DeviceOption, QuietOption, ThreadsOption
 from rnncli.cli.terminal import say_waiting
 from rnncli.config import TRAINING_OPTIONS, Device, options_of, validate
+from rnncli.device import launched
 from rnncli.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -59,6 +60,10 @@ def train(
         others = {"--json": json_, "--dry-run": dry_run, "-q": quiet}
         watch(ctx, corpora=_given(corpora, resume), clashing=[name for name, on in others.items() if on])
         return
+    if launched().rank:
+        if not dry_run:
+            _follow(device, threads)
+        return
     from rnncli.cli.display import open_display
     from rnncli.cli.interrupts import Interrupts
 
@@ -85,6 +90,15 @@ def train(
                     display.event(event)
     if interrupts.count:
         raise typer.Exit(130)
+
+
+def _follow(device: Device, threads: int | None) -> None:
+    """Be one of several processes of a training, and not the first, which tells when to stop."""
+    from rnncli.api import follow_run
+    from rnncli.cli.interrupts import ignoring
+
+    with ignoring():
+        follow_run(device=device, threads=threads)
 
 
 def _check(given: Mapping[str, Any]) -> None:

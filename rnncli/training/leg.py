@@ -30,6 +30,7 @@ from rnncli.training.job import Job
 from rnncli.training.log import LOG, Log, cut_log
 from rnncli.training.measure import whole_tally
 from rnncli.training.prepare import Prepared
+from rnncli.training.ranks import ALONE, Ranks
 from rnncli.training.runfile import RunConfig
 from rnncli.training.trainer import EVALUATIONS, Trainer
 
@@ -53,6 +54,7 @@ class Setup:
     budget: Mapping[str, Any] = field(default_factory=dict)
     """What a resumed run was given anew."""
     now: Callable[[], float] = time.monotonic
+    ranks: Ranks = ALONE
 
     @property
     def directions(self) -> tuple[Direction, ...]:
@@ -108,7 +110,8 @@ class Leg:
             chars_per_token=prepared.chars_per_token,
             start_from=self._start_weights(),
         )
-        trainer = Trainer(job, self.setup.machine, started=self.setup.started, now=self.setup.now)
+        setup = self.setup
+        trainer = Trainer(job, setup.machine, started=setup.started, now=setup.now, ranks=setup.ranks)
         total = trainer.total_steps
         if total is not None:
             every = plan.train.eval_every or max(1, min(2000, total // 10))

@@ -20,6 +20,7 @@ from rnncli.text.split import Parts
 from rnncli.text.tokenizers import TOKENIZERS
 from rnncli.text.tokenizers.base import Tokenizer
 from rnncli.training.describe import config_json
+from rnncli.training.following import dismiss, followed
 from rnncli.training.leg import FROM_WEIGHTS, Leg, Measured, Setup
 from rnncli.training.log import figures
 from rnncli.training.measure import ngram_per_char
@@ -27,6 +28,7 @@ from rnncli.training.place import Place
 from rnncli.training.plan import Plan
 from rnncli.training.prepare import Prepared, corpus_now, is_prepared, load_prepared, prepare, read_again, turned
 from rnncli.training.process import set_for_training
+from rnncli.training.ranks import together
 from rnncli.training.state import STATE, Progress
 
 
@@ -78,7 +80,8 @@ class Run:
         yield from (Notice(message=text) for text in self.notices)
         try:
             self._begin()
-            with set_for_training(self.machine.threads):
+            with set_for_training(self.machine.threads), together(self.machine.kind) as ranks:
+                self.setup = replace(self.setup, ranks=ranks)
                 yield from self._train()
         except BaseException as error:
             saved = (self.folder / TRAINING / STATE).exists()
@@ -128,6 +131,7 @@ class Run:
             if self._reason == "interrupted":
                 break
             self._leg = None  # before another one needs memory
+        dismiss(self.setup.ranks)
         yield self._finish(found, prepared)
 
     def _unprepared(self) -> str:
@@ -142,10 +146,11 @@ class Run:
         leg = self._leg = Leg(self.setup, prepared if direction == "forward" else turned(prepared, self.folder))
         if self._stopping:
             leg.trainer.request_stop()
-        for event in leg.events():
-            if isinstance(event, Evaluated) and event.best:
-                self._keep(direction, event, prepared)
-            yield event
+        with followed(leg):
+            for event in leg.events():
+                if isinstance(event, Evaluated) and event.best:
+                    self._keep(direction, event, prepared)
+                yield event
         found.append((self._measure(leg, prepared), leg.trainer.progress))
         self._reason = leg.trainer.reason
 

@@ -13,17 +13,17 @@ from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rnncli.device import Machine
 from rnncli.errors import DivergedError
 from rnncli.events import Evaluated, Notice, Saved, StepDone, TrainEvent
 from rnncli.nn.model import LanguageModel
 from rnncli.nn.weights import from_arrays, to_arrays
-from rnncli.training.batches import Batch, Lines, Stream
+from rnncli.training.batches import Lines, Stream
 from rnncli.training.job import Job
 from rnncli.training.learner import Learner, StepResult, new_model
 from rnncli.training.optim import LossScale
+from rnncli.training.ranks import ALONE, Order, Ranks
 from rnncli.training.schedule import Position, learning_rate
 from rnncli.training.state import Progress, as_int64, load_state, save_state
 
@@ -50,8 +50,9 @@ class Trainer:
         *,
         started: float = 0.0,
         now: Callable[[], float] = time.monotonic,
+        ranks: Ranks = ALONE,
     ) -> None:
-        self.job, self.machine, self.now, self.started = job, machine, now, started
+        self.job, self.machine, self.now, self.started, self.ranks = job, machine, now, started, ranks
         self.learner = self._fresh()
         self.shadow = LanguageModel(job.model).to(self.learner.device).eval().requires_grad_(False)
         self.progress = Progress()
@@ -78,7 +79,7 @@ class Trainer:
         model = new_model(self.job.model, self.job.train.seed)
         if self.job.start_from is not None:
             from_arrays(model, self.job.start_from)
-        return Learner(model, self.job.train, self.machine)
+        return Learner(model, self.job.train, self.machine, self.ranks)
 
     @property
     def total_steps(self) -> int | None:
@@ -101,9 +102,12 @@ class Trainer:
         self.progress = replace(self.progress, total=self._spent() + max(0.0, deadline - self.now()))
 
     def restore(self) -> bool:
-        """Take up the last saved state; False where there is none."""
+        """Take up the last saved state; False where there is none: then all is fresh."""
+        if self.ranks.first:
+            self.ranks.order(Order.RESTORE)
         loaded = load_state(self.job.folder, self.learner.expected(self.positions, len(self.job.ids)))
         if loaded is None:
+            self.learner, self.progress = self._fresh(), Progress()
             return False
         progress, tensors = loaded
         self.learner.load(tensors, average_updates=progress.average_updates, average_on=progress.average_on)
@@ -189,9 +193,8 @@ class Trainer:
         progress, train = self.progress, self.job.train
         position = Position(progress=self.share(), step=progress.step, plateaus=progress.plateaus)
         rate = learning_rate(position, train) * progress.rate_scale
-        batch, positions = self._batch(progress.step)
-        result = self.learner.step(batch, rate, progress.step, carry=self.stream is not None)
-        self.positions = positions
+        self.ranks.order(Order.STEP, progress.step, rate)
+        result = self.learn(progress.step, rate)
         self.progress = self._advance(result)
         seconds = max(1e-9, self.now() - begin)
         share = self.share()
@@ -210,11 +213,15 @@ class Trainer:
             skipped=self.progress.skipped,
         )
 
-    def _batch(self, step: int) -> tuple[Batch, NDArray[np.int64]]:
+    def learn(self, step: int, rate: float) -> StepResult:
+        """Learn from the batch of a step."""
+        seed = self.job.train.seed
         if self.stream is not None:
-            return self.stream.batch(self.job.train.seed, step, self.positions)
-        assert self.lines is not None
-        return self.lines.batch(self.job.train.seed, step), self.positions
+            batch, self.positions = self.stream.batch(seed, step, self.positions)
+        else:
+            assert self.lines is not None
+            batch = self.lines.batch(seed, step)
+        return self.learner.step(batch, rate, step, carry=self.stream is not None)
 
     def _advance(self, result: StepResult) -> Progress:
         old = self.progress
@@ -240,8 +247,7 @@ class Trainer:
         # The clock and what was counted do not go back: the budget is what it is. Nor the scale, which came down.
         kept = {name: getattr(self.progress, name) for name in ("total", "step", "skipped", "tokens")}
         kept["spent"], scale = self._spent(), self.learner.scale
-        if not self.restore():
-            self.learner, self.progress = self._fresh(), Progress()
+        self.restore()
         self.learner.scale = scale
         self.progress = replace(self.progress, restores=restores, rate_scale=rate_scale, **kept)
         self._since = self.now()
@@ -261,6 +267,7 @@ class Trainer:
         old = self.progress
         best = math.isfinite(loss) and (old.best is None or loss < old.best)
         if self.job.train.optimizer == "asgd" and len(old.recent) > LOOK_BACK and loss > min(old.recent[:-LOOK_BACK]):
+            self.ranks.order(Order.AVERAGE)
             self.learner.average.trigger()
         self.progress = replace(
             old,
@@ -294,6 +301,7 @@ class Trainer:
         )
         self._since = self._saved_at = now
         self._last_saved = self.progress.step
+        self.ranks.order(Order.SAVE)
         tensors = {**self.learner.tensors(), "positions": as_int64(self.positions)}
         save_state(self.job.folder, self.progress, tensors)
         best = self.progress.best_step == self.progress.step
