@@ -66,7 +66,9 @@ def _obey(trainer: Trainer) -> None:
             case Order.SAVE:
                 trainer.learner.tensors()
             case Order.RESTORE:
-                trainer.restore()
+                trainer.load()
+            case Order.BACK:
+                trainer.load_again()
             case Order.AVERAGE:
                 trainer.learner.average.trigger()
             case Order.END:

@@ -133,6 +133,16 @@ class Learner:
         carried = [tuple(array.shape) for array in flat(self.model.start(rows))] if rows else []
         return Expected(self.parameters, carried, positions.shape, tokens)
 
+    def numbers(self) -> dict[str, Any]:
+        """What of it is no tensor, as Progress has it."""
+        scale = self.scale or LossScale(1.0)
+        return {
+            "average_updates": self.average.updates,
+            "average_on": self.average.on,
+            "loss_scale": scale.value,
+            "good_steps": scale.good,
+        }
+
     def load(self, tensors: Mapping[str, Tensor], *, average_updates: int, average_on: bool) -> None:
         """Take up what ``tensors`` gave."""
         with torch.no_grad():

@@ -32,7 +32,9 @@ class Order(IntEnum):
     """Number and learning rate follow."""
     SAVE = 2
     RESTORE = 3
-    AVERAGE = 4
+    BACK = 4
+    """The last saved state again, within a run."""
+    AVERAGE = 5
 
 
 @dataclass(frozen=True)

@@ -103,8 +103,11 @@ class Trainer:
 
     def restore(self) -> bool:
         """Take up the last saved state; False where there is none: then all is fresh."""
-        if self.ranks.first:
-            self.ranks.order(Order.RESTORE)
+        self.ranks.order(Order.RESTORE)
+        return self.load()
+
+    def load(self) -> bool:
+        """``restore`` of this process alone."""
         loaded = load_state(self.job.folder, self.learner.expected(self.positions, len(self.job.ids)))
         if loaded is None:
             self.learner, self.progress = self._fresh(), Progress()
@@ -119,6 +122,12 @@ class Trainer:
             self.look_at(progress.looked_at)
         self._last_saved = progress.step
         return True
+
+    def load_again(self) -> None:
+        """The last saved state, or a fresh one, but for the scale of losses."""
+        scale = self.learner.scale
+        self.load()
+        self.learner.scale = scale
 
     def run(self) -> Iterator[TrainEvent]:
         """Train to the end of the budget. The last records are an ``Evaluated`` and a ``Saved``."""
@@ -195,7 +204,7 @@ class Trainer:
         rate = learning_rate(position, train) * progress.rate_scale
         self.ranks.order(Order.STEP, progress.step, rate)
         result = self.learn(progress.step, rate)
-        self.progress = self._advance(result)
+        self.progress = self.progress.after(result.loss, result.tokens, taken=result.taken)
         seconds = max(1e-9, self.now() - begin)
         share = self.share()
         chars = self.job.chars_per_token
@@ -223,19 +232,6 @@ class Trainer:
             batch = self.lines.batch(seed, step)
         return self.learner.step(batch, rate, step, carry=self.stream is not None)
 
-    def _advance(self, result: StepResult) -> Progress:
-        old = self.progress
-        smooth = old.train_loss
-        if result.taken:
-            smooth = result.loss if smooth is None else 0.99 * smooth + 0.01 * result.loss
-        return replace(
-            old,
-            step=old.step + 1,
-            tokens=old.tokens + result.tokens,
-            skipped=old.skipped + (not result.taken),
-            train_loss=smooth,
-        )
-
     def _go_back(self) -> Notice:
         """Take up the last good state again at half the rate; give up after a few times."""
         restores, rate_scale = self.progress.restores + 1, self.progress.rate_scale / 2
@@ -246,9 +242,9 @@ class Trainer:
             )
         # The clock and what was counted do not go back: the budget is what it is. Nor the scale, which came down.
         kept = {name: getattr(self.progress, name) for name in ("total", "step", "skipped", "tokens")}
-        kept["spent"], scale = self._spent(), self.learner.scale
-        self.restore()
-        self.learner.scale = scale
+        kept["spent"] = self._spent()
+        self.ranks.order(Order.BACK)
+        self.load_again()
         self.progress = replace(self.progress, restores=restores, rate_scale=rate_scale, **kept)
         self._since = self.now()
         return Notice(
@@ -291,14 +287,7 @@ class Trainer:
 
     def _save(self) -> Saved:
         now = self.now()
-        self.progress = replace(
-            self.progress,
-            spent=self._spent(),
-            average_updates=self.learner.average.updates,
-            average_on=self.learner.average.on,
-            loss_scale=self.learner.scale.value if self.learner.scale else 1.0,
-            good_steps=self.learner.scale.good if self.learner.scale else 0,
-        )
+        self.progress = replace(self.progress, spent=self._spent(), **self.learner.numbers())
         self._since = self._saved_at = now
         self._last_saved = self.progress.step
         self.ranks.order(Order.SAVE)
