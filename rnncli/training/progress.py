@@ -50,6 +50,19 @@ class Progress:
     """Smoothed training loss, nats per token, dropout on."""
     tokens: int = 0
 
+    def after(self, loss: float, tokens: int, *, taken: bool) -> Progress:
+        """What a step makes of it; one whose numbers were not finite was not taken, and says nothing of the loss."""
+        smooth = self.train_loss
+        if taken:
+            smooth = loss if smooth is None else 0.99 * smooth + 0.01 * loss
+        return dataclasses.replace(
+            self,
+            step=self.step + 1,
+            tokens=self.tokens + tokens,
+            skipped=self.skipped + (not taken),
+            train_loss=smooth,
+        )
+
 
 def check_state(path: Path) -> tuple[dict[str, ArrayPlace], Progress]:
     """Where the arrays of a saved state lie, and its numbers; a ModelError where they are not as they were saved."""

@@ -38,19 +38,6 @@ class Expected(NamedTuple):
     tokens: int
     """Of the text: no position lies beyond."""
 
-    def after(self, loss: float, tokens: int, *, taken: bool) -> Progress:
-        """What a step makes of it; one whose numbers were not finite was not taken, and says nothing of the loss."""
-        smooth = self.train_loss
-        if taken:
-            smooth = loss if smooth is None else 0.99 * smooth + 0.01 * loss
-        return dataclasses.replace(
-            self,
-            step=self.step + 1,
-            tokens=self.tokens + tokens,
-            skipped=self.skipped + (not taken),
-            train_loss=smooth,
-        )
-
 
 def save_state(folder: Path, progress: Progress, tensors: Mapping[str, Tensor]) -> None:
     """Write the state of a run between two steps."""
