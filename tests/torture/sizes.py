@@ -158,7 +158,13 @@ def _try(case: Case, megabytes: int, folder: Path, work: Path) -> str:
     with (
         open(work / "err", "wb") as err,
         subprocess.Popen(
-            command, cwd=work, env=clean_env(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=err
+            command,
+            cwd=work,
+            env=clean_env(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=err,
+            start_new_session=True,
         ) as child,
     ):
         feeder = threading.Thread(target=_feed, args=(child, None if case.file else case, megabytes))
