@@ -10,7 +10,9 @@ import bz2
 import gzip
 import json
 import lzma
+import os
 import random
+import signal
 import string
 import subprocess
 import sys
@@ -156,13 +158,24 @@ def _try(case: Case, megabytes: int, folder: Path, work: Path) -> str:
     with (
         open(work / "err", "wb") as err,
         subprocess.Popen(
-            command, cwd=work, env=clean_env(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=err
+            command,
+            cwd=work,
+            env=clean_env(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=err,
+            start_new_session=True,
         ) as child,
     ):
         feeder = threading.Thread(target=_feed, args=(child, None if case.file else case, megabytes))
         feeder.start()
-        child.wait(LONGEST)
-        feeder.join()
+        try:
+            child.wait(LONGEST)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)  # and with it the command that it measures
+            return f"rnncli {' '.join(case.arguments)} with {megabytes} MB took longer than {LONGEST} s"
+        finally:
+            feeder.join()
     used = json.loads((work / "used").read_text())
     told = f"rnncli {' '.join(case.arguments)} with {megabytes} MB ({used['seconds']:.1f} s)"
     if used["code"] != case.code:
