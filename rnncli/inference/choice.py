@@ -30,7 +30,7 @@ def choose(wanted: EngineName, device: Device, params: int) -> Choice:
         if device in ("cuda", "mps"):
             raise ConfigError(f"--engine onnx runs on the processor, not on {device}", hint="Say --engine torch.")
         if missing:
-            raise ConfigError(f"--engine onnx: {missing}", hint="pip install onnxruntime onnx, or say --engine torch.")
+            raise ConfigError(f"--engine onnx: {missing}", hint="pip install onnxruntime, or say --engine torch.")
         return Choice("onnx", "as you said")
     if wanted == "torch":
         if not torch_there():
@@ -48,7 +48,7 @@ def choose(wanted: EngineName, device: Device, params: int) -> Choice:
         return Choice("onnx", "it starts at once and is the fastest on a processor")
     if torch_there():
         return Choice("torch", missing, notable=True)
-    raise ConfigError(f"{missing}, nor is PyTorch", hint="pip install onnxruntime onnx.")
+    raise ConfigError(f"{missing}, nor is PyTorch", hint="pip install onnxruntime.")
 
 
 def choose_for(config: Mapping[str, Any]) -> Choice:

@@ -51,7 +51,7 @@ def _open(stored: Stored, device: Device, engine: EngineName, threads: int | Non
         except ImportError as error:
             missing = str(error).split("\n")[0]
             if engine == "onnx" or not torch_there():
-                raise ConfigError(missing, hint="pip install --force-reinstall onnxruntime onnx.") from error
+                raise ConfigError(missing, hint="pip install --force-reinstall onnxruntime.") from error
             choice = Choice("torch", missing, notable=True)
     from rnncli.inference.torch_engine import TorchEngine
 
