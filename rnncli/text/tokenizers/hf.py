@@ -178,6 +178,9 @@ class HFTokenizer(abc.ABC):
         return self._ids_of_bytes[np.frombuffer(bytes_of(lone), np.uint8)]
 
     def analyse(self, text: str) -> Encoding:
+        if len(text) <= LONG and not has_lone(text):
+            found, places, mine = self._analyse_plain(text)
+            return Encoding(found, places[:, 0], places[:, 1], mine)
         ids, spans, spelled = [np.zeros(0, np.int64)], [np.zeros((0, 2), np.int64)], [np.zeros(0, np.bool_)]
         offset = 0
         for piece in self.cut(text):
