@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import events
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.color import Color
@@ -28,6 +30,11 @@ if TYPE_CHECKING:
     from rnncli.tui.pad import PadScreen
     from rnncli.tui.scores import ScoresScreen
 
+FLOWING = 5
+"""Looks in a row that found more of a text: it streams."""
+TYPING_S, HELD_S = 0.06, 0.15
+"""So long after a key a streaming text is not drawn further, but never longer than this in a row."""
+
 
 class ChatApp(Desk):
     """``rnncli chat``."""
@@ -45,6 +52,10 @@ class ChatApp(Desk):
 
     furnished = False
     """Whether all of the first screen is there."""
+    _typed = _drained = 0.0
+    """When a key came, and when reports were last taken, on the monotonic clock."""
+    _flows = 0
+    """Times in a row that there was more of a text."""
 
     async def on_mount(self) -> None:
         self._clashes: set[str] = set()
@@ -107,10 +118,20 @@ class ChatApp(Desk):
                 return vars(self)[name]  # type: ignore[no-any-return]
         return None
 
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key):
+            self._typed = time.monotonic()
+        await super().on_event(event)
+
     def _drain(self) -> None:
         if not self.is_running:  # the screens are being taken down
             return
+        now = time.monotonic()
+        if self._flows >= FLOWING and now - self._typed < TYPING_S and now - self._drained < HELD_S:
+            return  # a person who types goes before a text that streams: while it is drawn, a key waits
+        self._drained = now
         reports = self.performer.drain()
+        self._flows = self._flows + 1 if reports else 0
         self.answer()
         for (kind, together), group in groupby(reports, key=_sort_of):
             if together:

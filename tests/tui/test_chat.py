@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,12 +13,12 @@ from textual.widgets import Input
 from rnncli.config import SampleConfig
 from rnncli.inference.reproducing import reproduce
 from rnncli.inference.story import Story
-from rnncli.tui.app import ChatApp
+from rnncli.tui.app import FLOWING, HELD_S, TYPING_S, ChatApp
 from rnncli.tui.desk import Start
 from rnncli.tui.next_panel import NextPanel
 from rnncli.tui.panels import BranchPanel
 from rnncli.tui.prompt import Prompt
-from rnncli.tui.reports import Moved, To
+from rnncli.tui.reports import Moved, To, Told
 from rnncli.tui.settings import SettingsPanel
 from rnncli.tui.side import SidePanel
 from rnncli.tui.token_view import TokenView
@@ -44,6 +45,28 @@ def test_a_line_is_answered_and_both_are_shown(tiny_model: Path) -> None:
         assert "hi" in screen_text(app)
         assert app.chat.query_one(Prompt).text == ""
         assert not reproduce(app.talk.story, app.talk.node)
+
+    run_app(tiny_model, walk)
+
+
+def test_who_types_goes_before_a_text_that_streams_for_a_moment(tiny_model: Path) -> None:
+    async def walk(app: ChatApp, pilot: Pilot[None]) -> None:
+        await say(app, pilot, "hi")
+        await pilot.press("x")
+        told = To("chat", Told("news"))
+
+        def waits(*, flows: int, typed: float, drained: float) -> bool:
+            """Whether a report is left where it is, so many seconds after a key and the last look."""
+            app.performer.report(told)
+            now = time.monotonic()
+            app._flows, app._typed, app._drained = flows, now - typed, now - drained
+            app._drain()
+            return bool(app.performer.drain())
+
+        assert waits(flows=FLOWING, typed=0, drained=0)
+        assert not waits(flows=FLOWING - 1, typed=0, drained=0)
+        assert not waits(flows=FLOWING, typed=2 * TYPING_S, drained=0)
+        assert not waits(flows=FLOWING, typed=0, drained=2 * HELD_S)
 
     run_app(tiny_model, walk)
 

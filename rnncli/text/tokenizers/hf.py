@@ -179,8 +179,8 @@ class HFTokenizer(abc.ABC):
 
     def analyse(self, text: str) -> Encoding:
         if len(text) <= LONG and not has_lone(text):
-            found, places, mine = self._analyse_plain(text)
-            return Encoding(found, places[:, 0], places[:, 1], mine)
+            plain = self._analyse_plain(text)
+            return Encoding(plain[0], plain[1][:, 0], plain[1][:, 1], plain[2])
         ids, spans, spelled = [np.zeros(0, np.int64)], [np.zeros((0, 2), np.int64)], [np.zeros(0, np.bool_)]
         offset = 0
         for piece in self.cut(text):
