@@ -37,7 +37,8 @@ def penalise_repeats(weights: Weights, penalty: float, recent: Recent) -> Weight
 
 def divide_temperature(weights: Weights, temperature: float, recent: Recent = ()) -> Weights:
     """Sharper below 1, flatter above."""
-    return weights / max(temperature, COLDEST)
+    with np.errstate(over="ignore"):  # less than float32 can say is nothing
+        return weights / max(temperature, COLDEST)
 
 
 def keep_top_k(weights: Weights, k: int, recent: Recent = ()) -> Weights:

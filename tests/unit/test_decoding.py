@@ -74,6 +74,8 @@ def test_temperature_sharpens_and_never_overflows() -> None:
     assert cold[1] / cold[3] == pytest.approx((4 / 3) ** 2)
     assert hot[1] / hot[3] == pytest.approx((4 / 3) ** 0.5)
     np.testing.assert_array_equal(softmax(divide_temperature(ROW, 1e-308)), [0, 1, 0, 0])
+    lowest = np.array([0, np.finfo(np.float32).min], np.float32)
+    np.testing.assert_array_equal(softmax(divide_temperature(lowest, 0.7)), [1, 0])
 
 
 def test_distribution_applies_what_is_on() -> None:
