@@ -102,7 +102,7 @@ def record(text: str) -> None:
 
 
 def run_all(parts: list[Part], share: float, seed: int, workers: int) -> list[Row]:
-    """Those that bear company side by side, then the others one by one."""
+    """Those that bear company side by side, the first the longest, then the others one by one."""
 
     def one(part: Part) -> Row:
         return run_part(part, max(1, round(part.whole * share)), seed)

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from rnncli.api import load
 from tests.cli.conftest import clean_env
-from tests.folders import make_folder
+from tests.conftest import TINY_TEXT, train_small
 from tests.torture.parts import Tried
 
 WORDS = (
@@ -53,7 +53,10 @@ def line(number: int) -> str:
 
 def score(count: int, seed: int, folder: Path) -> Iterator[Tried]:
     """``count`` lines."""
-    model = load(make_folder(folder / "model", "gru", "tanh", "hybrid", "tied", hidden=4, seed=seed), threads=1)
+    corpus = folder / "corpus.txt"
+    corpus.write_text(TINY_TEXT)
+    small = {"hidden_size": 4, "embedding_size": 4, "vocab_size": 400, "steps": 2}
+    model = load(train_small(corpus, folder / "model", cell="gru", unit="lines", seed=seed, **small), threads=1)
     command = [sys.executable, "-m", "rnncli", "score", "-m", str(folder / "model"), "--json", "--threads", "1"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=clean_env()) as process:
         assert process.stdin is not None

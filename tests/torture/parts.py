@@ -46,15 +46,15 @@ class Part:
 
 # fmt: off
 PARTS = (
+    Part("lines", "distinct lines through one score, its memory flat", "lines:score", 10_000_000, 20_000),
     Part("strings", "hostile strings through the five tokenizers", "strings:encode", 500_000, 2_500),
     Part("commands", "random command lines, in one process", "commands:here", 2_000, 40),
     Part("real-commands", "random command lines as processes, with pipes and terminals", "streams:real", 100, 2),
     Part("escapes", "commands on a terminal, their texts, names and words hostile", "escapes:terminal", 500, 12),
     Part("tables", "tables and texts made wrong, for their readers", "tables:tries", 20_000, 500),
     Part("fuzzed-tables", "runs of a fuzzer over those readers and the tokenizers", "tables:fuzz", 40_000, 10),
-    Part("sizes", "endless lines, packed files, very many words: memory bounded", "sizes:bounded", 16, 1, alone=True),
+    Part("sizes", "endless lines, packed files, very many words: memory bounded", "sizes:bounded", 16, 1),
     Part("crowd", "processes that score with one model folder at once", "crowd:score", 100, 6, alone=True),
-    Part("lines", "distinct lines through one score, its memory flat", "lines:score", 10_000_000, 20_000),
     Part("switches", "models opened one after the other in Python, none left behind", "switches:in_python", 1_000, 20),
     Part("app", "models opened one after the other in the app, none left behind", "switches:in_the_app", 1_000, 8),
     Part("threads", "networks scored and trained on 1, 2 and 7 threads, alike to 1e-4", "numerics:threads", 200, 4),
