@@ -49,6 +49,8 @@ from rnncli.text.tokenizers.base import Tokenizer
 T = TypeVar("T")
 PAUSE = 0.1
 """Seconds before a folder that is being saved is looked at again."""
+MOST_LOOKS = 100
+"""At a folder that changes from look to look."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,27 +164,43 @@ def open_folder(folder: Path, *, direction: Direction | None = None, patience: f
     if not folder.is_dir():
         raise ModelError(f"there is no model folder {folder}", hint="rnncli models list shows what there is.")
     digests: Digests = {}
-    for pauses_left in range(round(patience / PAUSE), -1, -1):
-        found = stamp(folder / WEIGHTS)
-        if (coming := _coming(folder, digests)) is not None:
-            return _open(folder, *coming, found, direction)
-        described = read_described(folder)
+    pauses = round(patience / PAUSE)
+    for _ in range(MOST_LOOKS):
+        before = _stamps(folder)
         try:
-            places = fitting_places(folder, described)
-            wrong = wrong_file(folder, described, digests)
-        except ModelError:
-            if pauses_left and (folder / NEXT).exists():  # it has just come
+            described, places = _coming(folder, digests) or _vouched(folder, digests)
+            return _open(folder, described, places, before[WEIGHTS], direction)
+        except ModelError as error:
+            if _stamps(folder) != before:  # it was written to between two looks at it
                 continue
-            raise
-        if wrong is None:
-            return _open(folder, described, places, found, direction)
-        if pauses_left:
-            time.sleep(PAUSE)
-    raise ModelError(f"{wrong} is not the file that config.json vouches for", hint=CURE)
+            if not pauses or not isinstance(error, _UnfitError):
+                raise
+        pauses -= 1
+        time.sleep(PAUSE)
+    raise ModelError(f"{folder} is written to all the time", hint="Try again when its training pauses.")
+
+
+class _UnfitError(ModelError):
+    """A file is not the one that config.json vouches for: a training may be about to change that."""
+
+
+def _stamps(folder: Path) -> dict[str, Stamp | None]:
+    """What tells whether a folder is as it was."""
+    return {name: stamp(folder / name) for name in (CONFIG, NEXT, WEIGHTS)}
+
+
+def _vouched(folder: Path, digests: Digests) -> tuple[Described, dict[str, ArrayPlace]]:
+    """What config.json describes and where the weights lie; an error where a file is not one that it vouches for."""
+    described = read_described(folder)
+    places = fitting_places(folder, described)
+    wrong = wrong_file(folder, described, digests)
+    if wrong is not None:
+        raise _UnfitError(f"{wrong} is not the file that config.json vouches for", hint=CURE)
+    return described, places
 
 
 def _coming(folder: Path, digests: Digests) -> tuple[Described, dict[str, ArrayPlace]] | None:
-    """What NEXT describes and where the weights lie, if the files in their places are those that it vouches for."""
+    """The same of NEXT, if the files in their places are those that it vouches for."""
     if not (folder / NEXT).exists():
         return None
     try:
