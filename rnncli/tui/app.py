@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 FLOWING = 5
 """Looks in a row that found more of a text: it streams."""
-TYPING_S, HELD_S = 0.06, 0.15
+TYPING_S, HELD_S = 0.06, 0.5
 """So long after a key a streaming text is not drawn further, but never longer than this in a row."""
 
 
