@@ -39,9 +39,12 @@ def _spoken(err: Path, allowed: tuple[str, ...]) -> str:
 
 
 def _stopped(training: Forked, attempt: Attempt, *, silent: tuple[int, ...] = ()) -> str:
-    """What is wrong with the end of a training that was asked to. ``silent``: what may end it before it has begun."""
+    """What is wrong with the end of a training that was asked to.
+
+    ``silent``: what may end it before it has begun, or when all is done and only the process is still there.
+    """
     code = training.end()
-    if -code in silent and not attempt.folder.exists():
+    if -code in silent and (training.events("done") or not attempt.folder.exists()):
         return ""
     if code not in (0, STOPPED):
         return f"ended with {code}: {one_line(training.err)}"
