@@ -52,10 +52,11 @@ snapshots: $(READY)
 help: $(READY)
 	$(BIN)/python -m rnncli.cli.write_help
 
-# Each file that is installed is one whose hash stands in a lock, but torch's (torch.lock says why).
+# Each file that is installed is one whose hash stands in a lock, but torch's (torch.lock says why). A lock is whole:
+# pip has nothing to look for (it would look for extras that a lock does not name).
 $(READY): pyproject.toml requirements.lock torch.lock
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) --require-hashes -r requirements.lock
+	$(PIP) --require-hashes --no-deps -r requirements.lock
 	$(PIP) -r torch.lock
 	$(PIP) --no-build-isolation --no-deps -e .
 	$(BIN)/python -m compileall -q rnncli
@@ -63,11 +64,11 @@ $(READY): pyproject.toml requirements.lock torch.lock
 
 # The programs that a model can run in, for the tests of rnncli/integrations: 0.7 GB that nothing else needs.
 $(HOSTS): $(READY) hosts.lock
-	$(PIP) --require-hashes -r hosts.lock
+	$(PIP) --require-hashes --no-deps -r hosts.lock
 	touch $@
 
 $(FUZZ): $(READY) fuzz.lock
-	$(PIP) --require-hashes -r fuzz.lock
+	$(PIP) --require-hashes --no-deps -r fuzz.lock
 	touch $@
 
 # After a change of what pyproject.toml asks for; UPGRADE=--upgrade takes the newest of everything but torch.
