@@ -113,7 +113,7 @@ def fitting_places(folder: Path, described: Described) -> dict[str, ArrayPlace]:
     if size > LARGE and size > (memory := available_memory()):
         raise DeviceError(
             f"{path} has {size:,} bytes, and there are {memory:,} of memory left",
-            hint="Use a machine with more memory, or rnncli export --weights int8 on one that has it.",
+            hint="Use a machine with more memory, or rnncli export --quantize int8 on one that has it.",
         )
     return places
 

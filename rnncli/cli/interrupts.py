@@ -18,17 +18,17 @@ SHOW_CURSOR = "\x1b[?25h"
 HANG_UP: int | None = getattr(signal, "SIGHUP", None)
 """The terminal has gone. It may come twice, from the system and from the shell, and beside a SIGTERM where a session
 ends: so it never counts as a second one."""
+SIGNALS: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM, *(() if HANG_UP is None else (HANG_UP,)))
 
 
 @contextmanager
 def ignoring() -> Iterator[None]:
     """All of them are somebody else's business here."""
-    numbers = [signal.SIGINT, signal.SIGTERM, *([] if HANG_UP is None else [HANG_UP])]
-    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    before = [signal.signal(number, signal.SIG_IGN) for number in SIGNALS]
     try:
         yield
     finally:
-        for number, handler in zip(numbers, before, strict=True):
+        for number, handler in zip(SIGNALS, before, strict=True):
             signal.signal(number, handler)
 
 
@@ -53,10 +53,9 @@ class Interrupts:
     def __enter__(self) -> Self:
         # Noted now: a terminal that has gone is no longer known for one.
         self._terminals = [number for number in (1, 2) if os.isatty(number)]
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._caught)
-        if HANG_UP is not None and signal.getsignal(HANG_UP) != signal.SIG_IGN:
-            self._before[HANG_UP] = signal.signal(HANG_UP, self._caught)
+        for number in SIGNALS:
+            if number != HANG_UP or signal.getsignal(number) != signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._caught)
         return self
 
     def __exit__(

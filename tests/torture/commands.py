@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import random
-import shutil
 import signal
 import sys
 import tempfile
@@ -22,7 +20,7 @@ from typing import Any
 
 from tests.cli.conftest import Result, run_here
 from tests.torture.parts import Tried
-from tests.torture.shelf import STDIN_FILES, fill
+from tests.torture.shelf import STDIN_FILES, rooms
 from tests.torture.verdict import fault
 from tests.torture.wording import command_line
 
@@ -41,16 +39,10 @@ class TooLongError(BaseException):
 
 def here(count: int, seed: int, folder: Path) -> Iterator[Tried]:
     """So many command lines, one after the other, in this process."""
-    shelf, room = folder / "shelf", folder / "room"
-    shelf.mkdir()
-    fill(shelf)
-    for number in range(count):
-        r = random.Random(f"{seed}:{number}")
+    for r, room in rooms(count, seed, folder):
         arguments = command_line(r)
-        shutil.copytree(shelf, room / "work", symlinks=True)
         with inside(room, r.choice(STDIN_FILES)) as watch:
             what = _try(arguments)
-        shutil.rmtree(room)
         what = what or "; ".join(watch.found)
         yield Tried(f"{what} -- {arguments!a}" if what else "")
 

@@ -6,7 +6,9 @@ import bz2
 import gzip
 import lzma
 import os
+import random
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.conftest import TINY_TEXT, train_small
@@ -37,6 +39,17 @@ STDIN_FILES = (*TEXTS[:4], "bytes.txt", "binary.bin", "pairs.tsv", "rows.tsv", "
 """What is piped in; None: standard input is closed."""
 MODELS = ("stream", "both", "bytes", "words", "./models/stream", "models/both/")
 NO_MODELS = ("broken", "none", "..", "../models/stream", "/dev/null", "", "models", "good.txt", ".", "starte", "a=b")
+
+
+def rooms(count: int, seed: int, folder: Path) -> Iterator[tuple[random.Random, Path]]:
+    """For each attempt its randomness and a folder made anew, in whose ``work`` is all that can be named."""
+    shelf, room = folder / "shelf", folder / "room"
+    shelf.mkdir()
+    fill(shelf)
+    for number in range(count):
+        shutil.copytree(shelf, room / "work", symlinks=True)
+        yield random.Random(f"{seed}:{number}"), room
+        shutil.rmtree(room)
 
 
 def fill(folder: Path) -> Path:

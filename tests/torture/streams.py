@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pty
-import random
 import select
-import shutil
 import subprocess
 import sys
 import time
@@ -18,7 +16,7 @@ from typing import NamedTuple
 
 from tests.cli.conftest import clean_env
 from tests.torture.parts import Tried
-from tests.torture.shelf import STDIN_FILES, fill
+from tests.torture.shelf import STDIN_FILES, rooms
 from tests.torture.verdict import fault, raw_controls
 from tests.torture.wording import command_line
 
@@ -40,15 +38,9 @@ class Ended(NamedTuple):
 
 def real(count: int, seed: int, folder: Path) -> Iterator[Tried]:
     """So many command lines as real ones."""
-    shelf, work = folder / "shelf", folder / "work"
-    shelf.mkdir()
-    fill(shelf)
-    for number in range(count):
-        r = random.Random(f"{seed}:{number}")
+    for r, room in rooms(count, seed, folder):
         arguments, way, stdin = command_line(r), r.choice(WAYS), r.choice(STDIN_FILES)
-        shutil.copytree(shelf, work, symlinks=True)
-        what = _judged(arguments, way, start(arguments, work, way, stdin))
-        shutil.rmtree(work)
+        what = _judged(arguments, way, start(arguments, room / "work", way, stdin))
         yield Tried(f"{what} -- {arguments!a}, stdout: {way}, stdin: {stdin!a}" if what else "")
 
 
