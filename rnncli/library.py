@@ -19,9 +19,7 @@ from typing import Any, NamedTuple
 
 from rnncli.errors import ConfigError, ModelError, RnncliError
 from rnncli.guarded import LONGEST_JSON, check_within, read_file, read_plain
-from rnncli.naming import LONGEST_NAME, is_name, is_reserved
-from rnncli.naming import STARTER as STARTER
-from rnncli.naming import check_name as check_name
+from rnncli.naming import LONGEST_NAME, STARTER, check_name, is_name, is_reserved
 
 MODELS = Path("models")
 VARIABLE = "RNNCLI_MODEL"
@@ -293,7 +291,10 @@ def remove(model: str) -> Path:
     if not {"format", "parts"} <= entry(folder).config.keys() and not _is_dir(folder / "training"):
         raise ModelError(f"{folder} does not look like a model folder", hint="Delete it by hand if you mean to.")
     try:
-        folder.unlink() if folder.is_symlink() else shutil.rmtree(folder)
+        if folder.is_symlink():
+            folder.unlink()
+        else:
+            shutil.rmtree(folder)
     except OSError as error:
         raise RnncliError(f"{folder} cannot be removed: {error.strerror or error}") from error
     return folder

@@ -1,6 +1,7 @@
 """The thread in which the model works. It tells of what it did through a queue that the screen empties at its own pace.
 
-A message for each token would make typing stutter: the screen drains 25 times a second, whatever was written by then.
+A message for each token would make typing stutter: the screen drains 20 times a second, whatever was written by then,
+and less often while somebody types.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rnncli import library
+from rnncli import library, naming
 from rnncli.errors import ConfigError, ModelError
 
 
@@ -177,7 +177,7 @@ def test_size_leaves_out_what_resume_needs() -> None:
 )
 def test_a_name_from_the_corpus(corpus: str, name: str) -> None:
     assert library.new_name([corpus, "other.txt"]) == name
-    assert library.check_name(name) == name
+    assert naming.check_name(name) == name
 
 
 def test_a_folder_gives_its_own_name() -> None:
@@ -214,7 +214,7 @@ def test_only_an_explicit_name_collides() -> None:
 )
 def test_names_that_cannot_be(name: str) -> None:
     with pytest.raises(ConfigError):
-        library.check_name(name)
+        naming.check_name(name)
 
 
 def test_out_wants_an_empty_folder_or_a_model_to_replace(tmp_path: Path) -> None:
