@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,12 +100,15 @@ def _training() -> tuple[type[TrainingRun], type[Setup]]:
     return TrainingRun, Setup
 
 
-def follow_run(*, device: Device = "auto", threads: int | None = None) -> None:
-    """Take part in the training that another process does, as torchrun tells: it plans, decides and writes."""
+def follow_run(at_work: AbstractContextManager[None], *, device: Device = "auto", threads: int | None = None) -> None:
+    """Take part in the training that another process does, as torchrun tells: it plans, decides and writes.
+
+    ``at_work``: what to be in from when it has begun.
+    """
     _training()
     from rnncli.training.following import follow
 
-    follow(find_machine(device, threads))
+    follow(find_machine(device, threads), at_work)
 
 
 RESUMABLE = ("minutes", "steps", "epochs")

@@ -93,12 +93,11 @@ def train(
 
 
 def _follow(device: Device, threads: int | None) -> None:
-    """Be one of several processes of a training, and not the first, which tells when to stop."""
+    """Be one of several processes of a training, and not the first, which tells when to stop once it has begun."""
     from rnncli.api import follow_run
     from rnncli.cli.interrupts import ignoring
 
-    with ignoring():
-        follow_run(device=device, threads=threads)
+    follow_run(ignoring(), device=device, threads=threads)
 
 
 def _check(given: Mapping[str, Any]) -> None:

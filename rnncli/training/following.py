@@ -9,7 +9,7 @@ network is trained, read the prepared text there, and follow its orders until it
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from rnncli.device import Machine
@@ -39,12 +39,18 @@ def dismiss(ranks: Ranks) -> None:
     ranks.tell({})
 
 
-def follow(machine: Machine) -> None:
-    """In another process: take part from the beginning to the end. An error where the first one is lost."""
+def follow(machine: Machine, at_work: AbstractContextManager[None]) -> None:
+    """In another process: take part from the beginning to the end, ``at_work`` from when the first one has begun.
+
+    An error where that one is lost.
+    """
     with set_for_training(machine.threads), together(machine.kind) as ranks:
         try:
-            while told := ranks.tell({}):
-                _obey(_trainer(Path(told["folder"]), told["direction"], machine, ranks))
+            told = ranks.tell({})
+            with at_work:
+                while told:
+                    _obey(_trainer(Path(told["folder"]), told["direction"], machine, ranks))
+                    told = ranks.tell({})
         except RuntimeError as error:
             raise RnncliError("the first process of this run has ended") from error
 
