@@ -17,6 +17,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from rnncli.config import ActivationName, CellName
 from rnncli.nn.elman import ACTIVATIONS, elman
+from rnncli.nn.lstm import lstm
 from rnncli.spec import CELLS, state_width
 
 LayerState: TypeAlias = tuple[Tensor, ...]
@@ -30,6 +31,10 @@ FUSED: dict[tuple[CellName, ActivationName], Kernel] = {
     ("rnn", "tanh"): torch.rnn_tanh,
     ("rnn", "relu"): torch.rnn_relu,
 }
+
+
+ONEDNN_WIDEST = 1023
+"""Units up to which oneDNN's bfloat16 LSTM has the right gradients (see lstm.py)."""
 
 
 class RecurrentLayer(nn.Module):
@@ -96,6 +101,8 @@ class RecurrentLayer(nn.Module):
         if kernel is None:
             y = elman(F.linear(x_BTE, self.W, self.B.sum(0)), state[0], R, self.activation)
             return y, (y[:, -1],)
+        if self.cell == "lstm" and self._is_beyond_onednn(x_BTE):
+            return self._by_hand(x_BTE, state, R)
         hx = tuple(array.unsqueeze(0) for array in state)
         given = hx if self.cell == "lstm" else hx[0]
         weights: tuple[Tensor, ...] = (self.W, R, self.B[0], self.B[1])
@@ -107,6 +114,15 @@ class RecurrentLayer(nn.Module):
             weights = (self.W.to(dtype), R.to(dtype), self.B[0].to(dtype), self.B[1].to(dtype))
         y, *after = kernel(x_BTE, given, weights, True, 1, 0.0, self.training, False, True)
         return y, tuple(array.squeeze(0) for array in after)
+
+    def _is_beyond_onednn(self, x_BTE: Tensor) -> bool:
+        learning = torch.is_grad_enabled() and x_BTE.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+        return learning and self.hidden_size > ONEDNN_WIDEST
+
+    def _by_hand(self, x_BTE: Tensor, state: LayerState, R: Tensor) -> tuple[Tensor, LayerState]:
+        h, c = state
+        y, *after = lstm(F.linear(x_BTE, self.W, self.B.sum(0)), h, c, R)
+        return y, tuple(after)
 
     def _packed(self, x_BTE: Tensor, state: LayerState, lengths_B: Tensor, R: Tensor) -> tuple[Tensor, LayerState]:
         """LSTM over ragged rows: c is not among the outputs, so the kernel itself must stop at each row's end."""
