@@ -1,6 +1,7 @@
 """The one definition of log p: natural logarithm of the softmax of features x head + bias, in float32.
 
-Training's loss, evaluation and scoring all come through ``all_logprobs``.
+Evaluation and scoring come through ``all_logprobs``; the training loss is the same quantity with its gradient, from one
+softmax in the features' dtype (``_softmax``).
 Shapes: N tokens, D features, V vocabulary.
 """
 
@@ -11,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-CHUNK_LOGITS = 1 << 22
-"""Logits held at once: 16 MB of them, so that N x V never lies in memory however large the vocabulary."""
+CHUNK_BYTES = 1 << 24
+"""Of logits held at once, so that N x V never lies in memory however large the vocabulary."""
 
 
 def all_logprobs(logits_NV: Tensor) -> Tensor:
@@ -25,9 +26,9 @@ def target_logprobs(logits_NV: Tensor, targets_N: Tensor) -> Tensor:
     return all_logprobs(logits_NV).gather(-1, targets_N.unsqueeze(-1)).squeeze(-1)
 
 
-def chunks(tokens: int, vocab_size: int) -> list[slice]:
-    """The tokens in parts whose logits are made at once."""
-    rows = max(16, CHUNK_LOGITS // vocab_size)
+def chunks(tokens: int, vocab_size: int, bytes_each: int = 4) -> list[slice]:
+    """The tokens in parts whose logits, of ``bytes_each``, are made at once."""
+    rows = max(16, CHUNK_BYTES // (bytes_each * vocab_size))
     return [slice(start, start + rows) for start in range(0, tokens, rows)]
 
 
@@ -41,6 +42,19 @@ def token_logprobs(features_ND: Tensor, head_VD: Tensor, bias_V: Tensor, targets
     return torch.cat(parts) if parts else features_ND.new_zeros(0)
 
 
+def _softmax(logits_NV: Tensor, targets_N: Tensor) -> tuple[Tensor, Tensor]:
+    """log p of each target, (N,) in float32, and p of every token, (N, V) in the logits' dtype.
+
+    A third of the passes over the logits that ``all_logprobs`` and its exponential take: the logarithm of the sum is
+    what the likeliest token's logit and probability differ by, whose probability is 1 / V at least and never rounds
+    to 0.
+    """
+    targets_N1 = targets_N.unsqueeze(1)
+    distance_N = logits_NV.gather(1, targets_N1).squeeze(1).float() - logits_NV.amax(1).float()
+    p_NV = torch.softmax(logits_NV, -1)
+    return distance_N + p_NV.amax(1).float().log(), p_NV
+
+
 class _Loss(torch.autograd.Function):
     """-sum(weight * log p), with its gradient made in the same pass: each chunk's logits exist once only."""
 
@@ -48,31 +62,39 @@ class _Loss(torch.autograd.Function):
     def forward(
         ctx: Any, features_ND: Tensor, head_VD: Tensor, bias_V: Tensor, targets_N: Tensor, weights_N: Tensor
     ) -> Tensor:
-        head, bias = head_VD.to(features_ND.dtype), bias_V.to(features_ND.dtype)
+        dtype = features_ND.dtype
+        head, bias = head_VD.to(dtype), bias_V.to(dtype)
+        # Weights of 1 / tokens would leave float16's range: they are 0 to 1 until the products are made.
+        most = weights_N.max().clamp(min=torch.finfo(torch.float32).tiny)
+        relative_N1 = (weights_N / most).unsqueeze(1).to(dtype)
+        counted_ND = features_ND * relative_N1
         grad_features = torch.empty_like(features_ND)
-        grad_head = torch.zeros_like(head_VD)
-        grad_bias = torch.zeros_like(bias_V)
+        grad_head, grad_bias = torch.zeros_like(head_VD), torch.zeros_like(bias_V)
         total = torch.zeros((), dtype=torch.float32, device=features_ND.device)
-        for span in chunks(len(features_ND), len(bias_V)):
-            features, targets, weights = features_ND[span], targets_N[span], weights_N[span]
-            logits = torch.addmm(bias, features, head.t())
-            logprobs = all_logprobs(logits)
-            total -= (logprobs.gather(1, targets.unsqueeze(1)).squeeze(1) * weights).sum()
-            # d loss / d logits = weight * (softmax - one hot), made in place of the log-probabilities
-            grad = logprobs.exp_().mul_(weights.unsqueeze(1))
-            grad.scatter_add_(1, targets.unsqueeze(1), -weights.unsqueeze(1))
-            grad_bias += grad.sum(0)
-            low = grad.to(features.dtype)
-            torch.mm(low, head, out=grad_features[span])
-            grad_head += low.t() @ features
-        ctx.save_for_backward(grad_features, grad_head, grad_bias)
+        for span in chunks(len(features_ND), len(bias_V), dtype.itemsize):
+            targets = targets_N[span]
+            logprobs, grad = _softmax(torch.addmm(bias, features_ND[span], head.t()), targets)
+            total -= (logprobs * weights_N[span]).sum()
+            # d loss / d logits = weight * (softmax - one hot); the weight comes in where there are fewer numbers
+            grad[torch.arange(len(targets), device=grad.device), targets] = torch.expm1(logprobs).to(dtype)
+            torch.mm(grad, head, out=grad_features[span])
+            grad_head += grad.t() @ counted_ND[span]
+            grad_bias += (grad.t() @ relative_N1[span]).squeeze(1)
+        ctx.save_for_backward(grad_features, grad_head, grad_bias, weights_N, most)
         return total
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
-        grad_features, grad_head, grad_bias = ctx.saved_tensors
+        grad_features, grad_head, grad_bias, weights_N, most = ctx.saved_tensors
         (grad,) = grads
-        return grad_features.mul_(grad), grad_head.mul_(grad), grad_bias.mul_(grad), None, None
+        each_N1 = (weights_N * grad).unsqueeze(1)
+        return (
+            (grad_features * each_N1).to(grad_features.dtype),
+            grad_head * (most * grad),
+            grad_bias * (most * grad),
+            None,
+            None,
+        )
 
 
 def weighted_loss(features_ND: Tensor, head_VD: Tensor, bias_V: Tensor, targets_N: Tensor, weights_N: Tensor) -> Tensor:

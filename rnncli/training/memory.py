@@ -16,5 +16,5 @@ def memory_needed(model: ModelConfig, train: TrainConfig) -> int:
     tokens = train.batch_size * train.bptt
     gates = len(CELLS[model.cell].gates)
     activations = tokens * 4 * model.layers * model.hidden_size * (gates + 6)
-    logits = min(tokens * model.vocab_size, 1 << 22) * 4 * 4
+    logits = min(tokens * model.vocab_size * 4, 1 << 24) * 4
     return 400_000_000 + weights + activations + logits

@@ -179,9 +179,9 @@ def test_the_forget_gates_bias_starts_where_it_is_told() -> None:
 # -- the loss
 
 
-@pytest.mark.parametrize("at_once", [1, 1 << 22])
+@pytest.mark.parametrize("at_once", [1, 1 << 24])
 def test_the_loss_has_autograds_gradients(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
-    monkeypatch.setattr(likelihood, "CHUNK_LOGITS", at_once)
+    monkeypatch.setattr(likelihood, "CHUNK_BYTES", at_once)
     assert len(likelihood.chunks(40, 30)) == (3 if at_once == 1 else 1)
     generator = torch.Generator().manual_seed(0)
     features, head = (torch.randn(n, 8, generator=generator, requires_grad=True) for n in (40, 30))
@@ -202,6 +202,39 @@ def test_the_loss_has_autograds_gradients(monkeypatch: pytest.MonkeyPatch, at_on
         torch.testing.assert_close(mine, parameter.grad, rtol=1e-5, atol=1e-6)
     with torch.no_grad():
         torch.testing.assert_close(token_logprobs(features, head, bias, targets), logprobs, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("dtype", "apart"), [(torch.bfloat16, 0.01), (torch.float16, 0.002)])
+def test_the_loss_in_half_precision_is_the_one_in_single_but_for_rounding(dtype: torch.dtype, apart: float) -> None:
+    """Also where a weight is smaller than float16's least number, and one token is all but certain."""
+    generator = torch.Generator().manual_seed(0)
+    features, head = (torch.randn(n, 8, generator=generator).to(dtype).float() for n in (40, 30))
+    bias = torch.linspace(-4, 4, 30).to(dtype).float()
+    features[7] = 5 * head[3]
+    targets = random_ids(40, below=30)
+    targets[7] = 3
+    weights = 1e-9 * (torch.arange(40) % 5 > 0)
+    found = []
+    for kind in (torch.float32, dtype):
+        given = [p.to(kind if p is features else torch.float32, copy=True) for p in (features, head, bias)]
+        one, two, three = (p.requires_grad_() for p in given)
+        loss = weighted_loss(one, two, three, targets, weights)
+        torch.autograd.backward(loss * 1e9)
+        found.append([loss.detach(), *(p.grad.float() for p in given if p.grad is not None)])
+    for exact, rounded in zip(*found, strict=True):
+        assert float((exact - rounded).norm() / exact.norm()) < apart
+
+
+def test_a_token_of_no_probability_has_a_loss_all_the_same() -> None:
+    """exp(-300) is 0 in every dtype; its logarithm is -300."""
+    for dtype in (torch.float32, torch.bfloat16, torch.float16):
+        features = torch.tensor([[300.0], [1.0]], dtype=dtype, requires_grad=True)
+        head = torch.tensor([[0.0], [1.0]])
+        loss = weighted_loss(features, head, torch.zeros(2), torch.tensor([0, 1]), torch.tensor([1.0, 0.0]))
+        assert float(loss.detach()) == 300.0
+        torch.autograd.backward(loss)
+        assert features.grad is not None
+        assert features.grad.tolist() == [[1.0], [0.0]]
 
 
 def test_log_p_by_hand() -> None:
