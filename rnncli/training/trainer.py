@@ -76,7 +76,7 @@ class Trainer:
         self.validation = self.job.validation(tokens)
 
     def _fresh(self) -> Learner:
-        model = new_model(self.job.model, self.job.train.seed)
+        model = new_model(self.job.model, self.job.train.seed, self.job.ids)
         if self.job.start_from is not None:
             from_arrays(model, self.job.start_from)
         return Learner(model, self.job.train, self.machine, self.ranks)

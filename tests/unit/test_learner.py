@@ -11,7 +11,7 @@ import torch
 from rnncli.config import TrainConfig
 from rnncli.nn.model import State
 from rnncli.training.batches import Batch
-from rnncli.training.learner import Learner
+from rnncli.training.learner import Learner, log_frequencies, new_model
 from rnncli.training.optim import LossScale
 from tests.nets import CELLS, MACHINE, config_of, network, same
 
@@ -154,3 +154,25 @@ def test_bf16_is_close_to_fp32() -> None:
     assert one.loss == pytest.approx(two.loss, rel=0.02)
     assert one.loss != two.loss
     assert one.grad_norm == pytest.approx(two.grad_norm, rel=0.1)
+
+
+def test_the_first_predictions_are_how_often_each_token_comes() -> None:
+    """Token 0 five times, 1 three times, 2 never, which counts half: of 8.5."""
+    ids = np.array([0, 1, 0, 0, 1, 0, 0, 1], np.uint16)
+    config = config_of("gru", vocab_size=3)
+    model = new_model(config, 1, ids)
+    bias = model.bias.detach()
+    np.testing.assert_allclose(torch.softmax(bias, 0), np.array([5, 3, 0.5]) / 8.5, rtol=1e-6)
+    assert float(bias[torch.from_numpy(ids.astype(np.int64))].mean()) == pytest.approx(0, abs=1e-6)
+    others = [[p for p in one.parameters() if p is not one.bias] for one in (model, new_model(config, 1))]
+    assert same(*others)
+
+
+def test_of_a_long_text_parts_from_all_over_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two halves of different tokens, of which a tenth is read."""
+    monkeypatch.setattr("rnncli.training.learner.MOST_COUNTED", 1000)
+    monkeypatch.setattr("rnncli.training.learner.COUNTED_AT_ONCE", 10)
+    ids = np.repeat(np.array([0, 1], np.uint16), 5000)
+    np.testing.assert_allclose(log_frequencies(ids, 2), [0, 0], atol=0.03)
+    counted = log_frequencies(ids, 3)
+    assert counted[2] - counted[0] == pytest.approx(np.log(0.5 / 500), abs=0.03)
