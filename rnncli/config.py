@@ -46,10 +46,12 @@ def option(
     above: float | None = None,
     below: float | None = None,
     panel: str = "",
+    either: bool = False,
 ) -> Any:
-    """A dataclass field that is also an option. ``low``/``high`` include the bound, ``above``/``below`` do not."""
+    """A dataclass field that is also an option. ``low``/``high`` include the bound, ``above``/``below`` do not.
+    ``either``: it can be denied as well, since the recipe may choose it."""
     bounds = {"low": low, "high": high, "above": above, "below": below}
-    return field(default=default, metadata={"help": help, "flag": flag, "panel": panel, **bounds})
+    return field(default=default, metadata={"help": help, "flag": flag, "panel": panel, "either": either, **bounds})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +154,7 @@ class TrainConfig:
     staircase: bool = option(False, "exponential: decay in jumps.", panel="Training")
     clip_norm: float = option(1.0, "Longest gradient, as a global norm; 0: no clipping.", low=0, panel="Training")
     weight_decay: float = option(0.0, "Decoupled weight decay.", low=0, panel="Training")
+    share_spelling: bool = option(False, "Words of like spelling share what they learn.", either=True, panel="Training")
     patience: int = option(
         0, "Stop after this many evaluations without a better one; 0: never.", low=0, panel="Training"
     )

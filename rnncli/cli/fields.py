@@ -71,7 +71,7 @@ def _bare(hint: Any) -> Any:
 def _declarations(field: dataclasses.Field[Any], kind: Any) -> list[str]:
     flag = flag_of(field)
     if kind is bool:
-        return [f"{flag}/--no-{flag[2:]}" if field.default else flag]
+        return [f"{flag}/--no-{flag[2:]}" if field.default or field.metadata["either"] else flag]
     if not flag.startswith("--"):
         return [flag, "--" + field.name.replace("_", "-")]
     return [flag]

@@ -61,15 +61,22 @@ class LanguageModel(nn.Module):
         return tuple(layer.start(rows) for layer in self._layers())
 
     def forward(
-        self, ids_BT: Tensor, state: State, *, lengths_B: Tensor | None = None, noise: Noise | None = None
+        self,
+        ids_BT: Tensor,
+        state: State,
+        *,
+        lengths_B: Tensor | None = None,
+        noise: Noise | None = None,
+        embedding: Tensor | None = None,
     ) -> tuple[Tensor, State]:
         """Features (B, T, D) after each token, and the state at each row's last real one.
 
         Rows are padded on the right; without ``lengths_B`` the state counts padding as text, so give it wherever
-        a ragged batch's state is used. ``noise`` switches dropout on.
+        a ragged batch's state is used. ``noise`` switches dropout on. ``embedding`` (V, E) stands in for the
+        model's own.
         """
         config = self.config
-        x = F.embedding(ids_BT, self.embedding)
+        x = F.embedding(ids_BT, self.embedding if embedding is None else embedding)
         if noise is not None:
             x = noise.tokens(x, ids_BT, config.vocab_size, config.embedding_dropout)
             x = noise.locked(x, config.input_dropout)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rnncli.config import ModelConfig, TrainConfig, Unit
 from rnncli.events import Weights
 from rnncli.records import Tally
+from rnncli.text.resemblance import Resemblance
 from rnncli.training.evaluate import Validation
 
 Ids = NDArray[np.unsignedinteger]
@@ -35,6 +36,8 @@ class Job:
     count_text: Callable[[Ids], Tally]
     """Words, characters, bytes and lines of the text of ids."""
     chars_per_token: float | None
+    resemblance: Resemblance | None = None
+    """What the vocabulary's tokens have in common in writing, where they are to share vectors for it."""
     start_from: Weights | None = None
     """Stored arrays to begin with instead of fresh weights."""
 

@@ -18,9 +18,12 @@ from rnncli.device import Machine, choose_precision
 from rnncli.nn.likelihood import weighted_loss
 from rnncli.nn.model import LanguageModel, State, detach, flat, unflat
 from rnncli.nn.noise import Noise
+from rnncli.nn.resembling import Resembling
 from rnncli.nn.weights import named_parameters
 from rnncli.training.batches import Batch
+from rnncli.training.job import Job
 from rnncli.training.optim import Average, LossScale, Optimizer, Tensors, clip_gradients
+from rnncli.training.progress import SHARED
 from rnncli.training.ranks import ALONE, Ranks
 from rnncli.training.state import Expected, under_prefix, with_prefix
 
@@ -43,11 +46,22 @@ class StepResult:
 class Learner:
     """A model with everything that its training changes. ``tensors`` and ``load`` are exact opposites."""
 
-    def __init__(self, model: LanguageModel, config: TrainConfig, machine: Machine, ranks: Ranks = ALONE) -> None:
+    def __init__(
+        self,
+        model: LanguageModel,
+        config: TrainConfig,
+        machine: Machine,
+        ranks: Ranks = ALONE,
+        resembling: Resembling | None = None,
+    ) -> None:
         self.device = torch.device(machine.kind)
         self.model = model.to(self.device).train()
         self.config, self.ranks = config, ranks
         self.parameters = named_parameters(model)
+        self.resembling = resembling
+        if resembling is not None:
+            resembling.to(self.device)
+            self.parameters[SHARED] = resembling.shared
         self.optimizer = Optimizer(self.parameters, config)
         self.average = Average(self.parameters, config)
         precision = choose_precision(config.precision, machine)
@@ -89,10 +103,14 @@ class Learner:
         rows = self.ranks.rows(of) if self.ranks.world > 1 else None
         noise = Noise(_generator(self.device, self.config.seed, step), rows, of)
         with self.autocast():
-            features_BTD, after = self.model(inputs, state, noise=noise)
+            embedding = self.model.embedding
+            if self.resembling is not None:
+                embedding = self.resembling(embedding)
+            features_BTD, after = self.model(inputs, state, noise=noise, embedding=embedding)
             features_ND = features_BTD.flatten(0, 1).to(self.dtype)
             weights_N = counted.flatten().float() / tokens
-            loss = weighted_loss(features_ND, self.model.head, self.model.bias, targets.flatten(), weights_N)
+            head = embedding if self.model.untied is None else self.model.untied
+            loss = weighted_loss(features_ND, head, self.model.bias, targets.flatten(), weights_N)
         torch.autograd.backward(loss * scale)
         return loss.detach(), after
 
@@ -116,8 +134,13 @@ class Learner:
         return torch.from_numpy(array).to(self.device, non_blocking=True)
 
     def weights(self) -> Tensors:
-        """The weights to evaluate and keep: the average where there is one."""
-        return self.average.current()
+        """The weights to evaluate and keep, the average where there is one; what tokens share is in the embedding."""
+        found = self.average.current()
+        if self.resembling is None:
+            return found
+        own = {name: tensor for name, tensor in found.items() if name != SHARED}
+        with torch.no_grad():
+            return {**own, "embedding": self.resembling(own["embedding"], found[SHARED])}
 
     def tensors(self) -> Tensors:
         """Everything that changes, by name, for the state of a run: of all processes, and to be asked for in each."""
@@ -167,6 +190,12 @@ def new_model(config: ModelConfig, seed: int, ids: NDArray[np.unsignedinteger] |
         with torch.no_grad():
             model.bias.copy_(torch.from_numpy(log_frequencies(ids, config.vocab_size)))
     return model
+
+
+def new_resembling(job: Job) -> Resembling | None:
+    """Fresh vectors that tokens share, where the job wants them."""
+    found = job.resemblance
+    return Resembling(found, job.model.embedding_size) if found is not None and found.features_count else None
 
 
 def log_frequencies(ids: NDArray[np.unsignedinteger], vocab_size: int) -> NDArray[np.float32]:

@@ -108,6 +108,7 @@ class Leg:
             valid_starts=prepared.starts(prepared.valid_ids) if lines else empty,
             count_text=prepared.count_text,
             chars_per_token=prepared.chars_per_token,
+            resemblance=prepared.resemblance() if plan.train.share_spelling else None,
             start_from=self._start_weights(),
         )
         setup = self.setup

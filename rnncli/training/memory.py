@@ -13,6 +13,8 @@ def memory_needed(model: ModelConfig, train: TrainConfig) -> int:
     averages = 1 if train.ema or train.optimizer == "asgd" else 0
     # weights, gradients, the evaluated copy twice, low-precision copies; optimizer state and averages
     weights = parameter_count(model) * 4 * (5 + states + averages)
+    if train.share_spelling:  # about as many vectors as there are tokens, and the sums
+        weights += model.vocab_size * model.embedding_size * 4 * (4 + states + averages)
     tokens = train.batch_size * train.bptt
     gates = len(CELLS[model.cell].gates)
     activations = tokens * 4 * model.layers * model.hidden_size * (gates + 6)

@@ -15,6 +15,8 @@ from rnncli.errors import ModelError
 from rnncli.guarded import open_file, told
 
 STATE = "state.safetensors"
+SHARED = "shared"
+"""The parameter in which tokens of like spelling share, beside those that a model has."""
 
 
 @dataclass(frozen=True, kw_only=True)

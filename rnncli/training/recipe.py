@@ -15,12 +15,14 @@ from rnncli.config import (
     CorpusConfig,
     ModelConfig,
     TokenizerConfig,
+    TokenizerKind,
     TrainConfig,
     Unit,
 )
 from rnncli.device import Machine, choose_precision
 from rnncli.errors import DeviceError
 from rnncli.spec import state_width
+from rnncli.text.resemblance import MOST_TOKENS
 from rnncli.text.survey import CorpusFacts, guess_unit
 from rnncli.training.choosing import Chooser, check_given, config_of
 from rnncli.training.memory import memory_needed
@@ -30,6 +32,10 @@ from rnncli.training.plan import Plan
 DEFAULT_MINUTES = 5.0
 VALID_SHARE, VALID_FEWEST_CHARS, VALID_MOST_CHARS, VALID_TIME = 0.1, 20_000, 300_000, 0.05
 """Of the text held out: its share, its size, and the share of the time that reading it at the end may take."""
+WORDS: tuple[TokenizerKind, ...] = ("hybrid", "word", "bpe")
+"""Tokenizers whose tokens are words or parts of words, of which some are spelled alike."""
+SHARED_FROM = 2.0
+"""Passes over the text from which words share what they learn: before, steps are worth as much as they take."""
 PREPARATION_SHARE = 0.15
 PREPARATION_CHARS_PER_SECOND = 4e6
 """Reading, counting and encoding, measured on two cores: 65 MB of prose take 16 s."""
@@ -258,6 +264,10 @@ def _optimizer(choose: Chooser, hidden: int, steps: float, often: float) -> None
     decay = round(0.05 + 0.25 * often, 2) if adam else 1.2e-6
     choose("weight_decay", decay, "keeps what is learnt by heart small, the more the oftener the text is seen")
     choose("clip_norm", 1.0 if adam else 0.25, "global norm")
+    words = choose.values["kind"] in WORDS and 0 < choose.values["vocab_size"] <= MOST_TOKENS
+    shares = adam and words and often >= how_often(SHARED_FROM)
+    why = "what love learns, Love and loves learn with it" if shares else "each token learns enough by itself"
+    choose("share_spelling", shares, why)
     for name in ("decay_rate", "decay_steps", "staircase", "patience"):
         if name in choose.given:
             choose(name, None, "")

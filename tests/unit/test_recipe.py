@@ -232,6 +232,7 @@ GIVEN: dict[str, tuple[Any, ...]] = {
     "clip_norm": (0.0, 5.0),
     "weight_decay": (0.0, 0.5),
     "patience": (0, 7),
+    "share_spelling": (True, False),
     "precision": ("fp32", "bf16"),
     "direction": ("forward", "backward", "both"),
     "seed": (0, 12345),
