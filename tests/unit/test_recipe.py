@@ -215,6 +215,20 @@ def test_text_that_is_seen_often_is_dropped_more() -> None:
     assert often.recurrent_dropout > seldom.recurrent_dropout
 
 
+def test_words_share_what_they_learn_where_a_text_of_words_is_read_again() -> None:
+    def shares(chars: int, **given: Any) -> bool:
+        return make_plan(facts(chars), FAST, given).train.share_spelling
+
+    assert shares(10**5)
+    assert not shares(10**9)
+    assert shares(10**5, kind="bpe")
+    assert not shares(10**5, kind="char")
+    assert not shares(10**5, kind="byte")
+    assert not shares(10**5, optimizer="sgd")
+    assert not shares(10**5, share_spelling=False)
+    assert shares(10**9, share_spelling=True)
+
+
 GIVEN: dict[str, tuple[Any, ...]] = {
     "minutes": (0.5, 600.0),
     "steps": (1, 10**6),
