@@ -10,23 +10,25 @@ import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from rnncli.config import (
-    CellName,
-    CorpusConfig,
-    ModelConfig,
-    TokenizerConfig,
-    TokenizerKind,
-    TrainConfig,
-    Unit,
-)
+from rnncli.config import CellName, CorpusConfig, ModelConfig, TokenizerConfig, TokenizerKind, TrainConfig, Unit
 from rnncli.device import Machine, choose_precision
 from rnncli.errors import DeviceError
+from rnncli.precision import parameter_count
 from rnncli.spec import state_width
 from rnncli.text.resemblance import MOST_TOKENS
 from rnncli.text.survey import CorpusFacts, guess_unit
 from rnncli.training.choosing import Chooser, check_given, config_of
 from rnncli.training.memory import memory_needed
-from rnncli.training.pace import ENOUGH_STEPS, LEAST_WIDTH, MOST_WIDTH, Pace, embedding_width, how_often, peak_rate
+from rnncli.training.pace import (
+    ENOUGH_STEPS,
+    LEAST_WIDTH,
+    MOST_WIDTH,
+    Pace,
+    by_heart,
+    embedding_width,
+    how_often,
+    peak_rate,
+)
 from rnncli.training.plan import Plan
 
 DEFAULT_MINUTES = 5.0
@@ -204,11 +206,14 @@ def _network(
     read = choose.given["epochs"] * tokens if choose.given.get("epochs") else pace.tokens_in(seconds, hidden)
     passes = read / tokens
     # Dropout slows learning while the text is new, and is what still teaches once it has been seen often.
-    often = how_often(passes)
-    why = f"the text is seen about {passes:.3g} times" if "steps" not in choose.given else "many passes"
-    choose("dropout", round(0.05 + 0.4 * often, 2), why)
-    choose("input_dropout", round(0.3 * often, 2), why)
-    choose("recurrent_dropout", 0.0 if cell == "rnn" else round(0.25 * often, 2), why)
+    weights = parameter_count(config_of(ModelConfig, choose.values, vocab_size=vocab_size)) / tokens
+    much = by_heart(passes, weights)
+    why = "many passes"
+    if "steps" not in choose.given:
+        why = f"{weights:.2g} weights a token see the text {passes:.2g} times"
+    choose("dropout", round(0.45 * much, 2), why)
+    choose("input_dropout", round(0.3 * much, 2), why)
+    choose("recurrent_dropout", 0.0 if cell == "rnn" else round(0.25 * much, 2), why)
     choose("embedding_dropout", 0.0, "locked dropout on the input does its work")
     return hidden, read
 
