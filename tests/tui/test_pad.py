@@ -237,8 +237,8 @@ def test_the_model_is_stopped_and_never_the_program(tiny_model: Path) -> None:
 
 async def tinted_until_it_is_edited(app: ChatApp, pilot: Pilot[None]) -> None:
     area = app.pad.area
-    await type_text(app, pilot, "zqzq zqzq")
-    assert area.valid == 9
+    await type_text(app, pilot, "the cat saw the zq")
+    assert area.valid == 18
     tinted = styles(area)
     assert len(tinted) > 2
     await pilot.press("ctrl+t")
