@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 BEGINNINGS, ENDS = (2, 3, 4), (2, 3)
 """Letters of a beginning or an end that counts. A whole word of so many is told from the beginning of a longer one."""
 MOST_TOKENS = 200_000
-"""Tokens of a vocabulary that are looked at: each takes some microseconds, and those beyond are rare."""
+"""Tokens of a vocabulary whose texts are worth looking at: each takes some microseconds, and those beyond are rare."""
 
 
 class Resemblance(NamedTuple):
@@ -31,11 +31,11 @@ class Resemblance(NamedTuple):
 
 def resemblance(texts: Sequence[str]) -> Resemblance:
     """The features of tokens with these texts; what one token alone has is left out."""
-    each = [sorted(set(features_of(text))) for text in texts[:MOST_TOKENS]]
+    each = [sorted(set(features_of(text))) for text in texts]
     often = Counter(feature for own in each for feature in own)
     number = {feature: i for i, feature in enumerate(sorted(f for f, n in often.items() if n > 1))}
     shared = [[number[feature] for feature in own if feature in number] for own in each]
-    lengths = np.array([len(own) for own in shared] + [0] * (len(texts) - len(each)), np.int64)
+    lengths = np.array([len(own) for own in shared], np.int64)
     return Resemblance(
         features=np.array([feature for own in shared for feature in own], np.int64),
         starts=np.concatenate(([0], np.cumsum(lengths)[:-1])) if len(texts) else np.zeros(0, np.int64),

@@ -25,7 +25,7 @@ from rnncli.text.escapes import bytes_of
 from rnncli.text.files import naming, replacing
 from rnncli.text.ids import IdsInfo, are_turned, line_starts, open_ids, write_ids, write_turned
 from rnncli.text.read import ended, read_blocks
-from rnncli.text.resemblance import Resemblance, resemblance
+from rnncli.text.resemblance import MOST_TOKENS, Resemblance, resemblance
 from rnncli.text.sources import Source, find_sources, without
 from rnncli.text.split import Parts, Split, parse_split, split_blocks
 from rnncli.text.survey import CorpusFacts, survey
@@ -67,7 +67,9 @@ class Prepared:
 
     def resemblance(self) -> Resemblance:
         """What the vocabulary's tokens have in common in writing."""
-        return resemblance([self.tokenizer.decode([token]) for token in range(self.tokenizer.vocab_size)])
+        tokens = self.tokenizer.vocab_size
+        texts = [self.tokenizer.decode([token]) for token in range(min(tokens, MOST_TOKENS))]
+        return resemblance(texts + [""] * (tokens - len(texts)))
 
     def count_text(self, ids: NDArray[np.unsignedinteger]) -> Tally:
         """Words, characters, bytes and line ends of the text of ids."""
