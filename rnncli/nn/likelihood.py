@@ -45,9 +45,8 @@ def token_logprobs(features_ND: Tensor, head_VD: Tensor, bias_V: Tensor, targets
 def _softmax(logits_NV: Tensor, targets_N: Tensor) -> tuple[Tensor, Tensor]:
     """log p of each target, (N,) in float32, and p of every token, (N, V) in the logits' dtype.
 
-    A third of the passes over the logits that ``all_logprobs`` and its exponential take: the logarithm of the sum is
-    what the likeliest token's logit and probability differ by, whose probability is 1 / V at least and never rounds
-    to 0.
+    Fewer passes over the logits than ``all_logprobs`` and its exponential take. The logarithm of the sum is what the
+    likeliest token's logit and log p differ by: its p is 1 / V at least, and so never rounds to 0.
     """
     targets_N1 = targets_N.unsqueeze(1)
     distance_N = logits_NV.gather(1, targets_N1).squeeze(1).float() - logits_NV.amax(1).float()

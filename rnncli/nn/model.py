@@ -40,7 +40,11 @@ class LanguageModel(nn.Module):
     @property
     def head(self) -> Tensor:
         """The (V, D) matrix that features are multiplied with."""
-        return self.embedding if self.untied is None else self.untied
+        return self.head_beside(self.embedding)
+
+    def head_beside(self, embedding_VE: Tensor) -> Tensor:
+        """The same where ``embedding_VE`` stands in for the model's own."""
+        return embedding_VE if self.untied is None else self.untied
 
     def reset(self, seed: int) -> LanguageModel:
         """Fresh weights, a function of ``seed`` alone."""

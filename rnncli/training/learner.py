@@ -109,7 +109,7 @@ class Learner:
             features_BTD, after = self.model(inputs, state, noise=noise, embedding=embedding)
             features_ND = features_BTD.flatten(0, 1).to(self.dtype)
             weights_N = counted.flatten().float() / tokens
-            head = embedding if self.model.untied is None else self.model.untied
+            head = self.model.head_beside(embedding)
             loss = weighted_loss(features_ND, head, self.model.bias, targets.flatten(), weights_N)
         torch.autograd.backward(loss * scale)
         return loss.detach(), after

@@ -246,7 +246,7 @@ def _training(
             "small steps learn more from a small text",
         )
     rows = choose.values["batch_size"]
-    _optimizer(choose, hidden, choose.given.get("steps") or read / (rows * bptt), how_often(read / tokens))
+    _optimizer(choose, hidden, choose.given.get("steps") or read / (rows * bptt), read / tokens)
     precision = choose_precision(choose.given.get("precision", "auto"), machine)
     why = "exact" if precision == "fp32" else "the device is faster with it"
     choose.values["precision"] = precision
@@ -254,7 +254,7 @@ def _training(
     choose("seed", 1, "the same seed and steps give the same bits")
 
 
-def _optimizer(choose: Chooser, hidden: int, steps: float, often: float) -> None:
+def _optimizer(choose: Chooser, hidden: int, steps: float, passes: float) -> None:
     """Choose the rule of the steps."""
     adam = choose("optimizer", "adamw", "reaches a good model soonest") == "adamw"
     peak = peak_rate(hidden, steps) if adam else 20.0
@@ -266,11 +266,11 @@ def _optimizer(choose: Chooser, hidden: int, steps: float, often: float) -> None
     choose("schedule", "cosine" if adam else "plateau", why)
     choose("warmup", 0.02 if adam else 0.0, "the first steps are small" if adam else "SGD needs none")
     choose("ema", 0.0, "the schedule's end does the averaging")
-    decay = round(0.05 + 0.25 * often, 2) if adam else 1.2e-6
+    decay = round(0.05 + 0.25 * how_often(passes), 2) if adam else 1.2e-6
     choose("weight_decay", decay, "keeps what is learnt by heart small, the more the oftener the text is seen")
     choose("clip_norm", 1.0 if adam else 0.25, "global norm")
     words = choose.values["kind"] in WORDS and 0 < choose.values["vocab_size"] <= MOST_TOKENS
-    shares = adam and words and often >= how_often(SHARED_FROM)
+    shares = adam and words and passes >= SHARED_FROM
     why = "what love learns, Love and loves learn with it" if shares else "each token learns enough by itself"
     choose("share_spelling", shares, why)
     for name in ("decay_rate", "decay_steps", "staircase", "patience"):
