@@ -18,6 +18,7 @@ from rnncli.nn.weights import named_parameters, to_arrays
 from rnncli.records import Tally
 from rnncli.store import Stored
 from rnncli.text.ids import line_starts
+from rnncli.training.batches import Batch
 from rnncli.training.job import Job
 from tests.toy import toy_tokenizer
 
@@ -115,3 +116,15 @@ def with_settings(given: Job, **settings: Any) -> Job:
 def same(one: Sequence[torch.Tensor], other: Sequence[torch.Tensor]) -> bool:
     """Whether all numbers are the same to the bit."""
     return len(one) == len(other) and all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+PLAIN: dict[str, Any] = {"optimizer": "sgd", "weight_decay": 0.0, "clip_norm": 0.0, "precision": "fp32"}
+"""Settings of a plain step: nothing but the gradient."""
+
+
+def batch_of(seed: int, *, lengths: tuple[int, ...] = (6, 6, 6), reset: tuple[int, ...] = ()) -> Batch:
+    """Random tokens of seven, rows of these lengths padded to six; rows in ``reset`` begin anew."""
+    rng = np.random.default_rng(seed)
+    inputs, targets = (rng.integers(0, 7, (len(lengths), 6)) for _ in range(2))
+    counted = np.arange(6) < np.array(lengths)[:, None]
+    return Batch(inputs, targets, counted, np.isin(np.arange(len(lengths)), reset))

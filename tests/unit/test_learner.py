@@ -13,22 +13,14 @@ from rnncli.nn.model import State
 from rnncli.training.batches import Batch
 from rnncli.training.learner import Learner, log_frequencies, new_model
 from rnncli.training.optim import LossScale
-from tests.nets import CELLS, MACHINE, config_of, network, same
+from tests.nets import CELLS, MACHINE, PLAIN, batch_of, config_of, network, same
 
-PLAIN: dict[str, Any] = {"optimizer": "sgd", "weight_decay": 0.0, "clip_norm": 0.0, "precision": "fp32"}
 LENGTHS = (6, 2, 5)
 
 
 def learner_of(cell: Any = "lstm", activation: Any = "tanh", *, dropout: float = 0.0, **settings: Any) -> Learner:
     model = network(config_of(cell, activation, dropout=dropout), dtype=torch.float32)
     return Learner(model, TrainConfig(**{**PLAIN, **settings}), MACHINE)
-
-
-def batch_of(seed: int, *, lengths: tuple[int, ...] = (6, 6, 6), reset: tuple[int, ...] = ()) -> Batch:
-    rng = np.random.default_rng(seed)
-    inputs, targets = (rng.integers(0, 7, (len(lengths), 6)) for _ in range(2))
-    counted = np.arange(6) < np.array(lengths)[:, None]
-    return Batch(inputs, targets, counted, np.isin(np.arange(len(lengths)), reset))
 
 
 def by_hand(learner: Learner, batch: Batch, state: State) -> tuple[torch.Tensor, State]:

@@ -19,8 +19,7 @@ from rnncli.store import WEIGHTS
 from rnncli.text.resemblance import Resemblance, features_of, resemblance
 from rnncli.training.learner import Learner
 from tests.conftest import train_small
-from tests.nets import MACHINE, config_of, network
-from tests.unit.test_learner import PLAIN, batch_of
+from tests.nets import MACHINE, PLAIN, batch_of, config_of, network
 
 TEXTS = ["love", " love", " Love", "loves", "LOVE", "\n", " ", "l", "\udcff", "", " shove", "…", "中"]
 
