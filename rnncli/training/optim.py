@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.optim.adamw import adamw
+from torch.optim.sgd import sgd
 
 from rnncli.config import TrainConfig
 
@@ -16,46 +18,37 @@ Tensors = dict[str, Tensor]
 class Optimizer:
     """AdamW or SGD over named parameters, with decoupled weight decay on matrices.
 
-    Its moments are named tensors, so that a run's state is a flat list of arrays.
+    Its moments are named tensors, so that a run's state is a flat list of arrays. The steps are the functions that
+    ``torch.optim.AdamW`` and ``SGD`` call; the classes themselves import torch's compiler, which takes 1.5 s.
     """
 
     def __init__(self, parameters: Tensors, config: TrainConfig) -> None:
         self.parameters, self.config = parameters, config
         # A layer's B holds two vectors, so that its shape does not tell.
-        plain = [p for name, p in parameters.items() if name.endswith(("B", "bias"))]
-        decayed = [p for name, p in parameters.items() if not name.endswith(("B", "bias"))]
-        groups = [
-            {"params": decayed, "weight_decay": config.weight_decay},
-            {"params": plain, "weight_decay": 0.0},
-        ]
-        self._inner: torch.optim.Optimizer
-        if config.optimizer == "adamw":
-            fused = next(iter(parameters.values())).device.type in ("cpu", "cuda")
-            self._inner = torch.optim.AdamW(groups, lr=config.learning_rate, betas=BETAS, fused=fused)
-        else:
-            # For plain SGD the coupled and the decoupled weight decay are the same step.
-            self._inner = torch.optim.SGD(groups, lr=config.learning_rate)
+        plain = [name for name in parameters if name.endswith(("B", "bias"))]
+        decayed = [name for name in parameters if not name.endswith(("B", "bias"))]
+        self._groups = ((decayed, config.weight_decay), (plain, 0.0))
+        self._state: dict[str, Tensors] = {}
 
+    @torch.no_grad()
     def step(self, learning_rate: float) -> None:
         """One update from the gradients that lie in the parameters; clears them."""
-        for group in self._inner.param_groups:
-            group["lr"] = learning_rate
-        self._inner.step()
-        self._inner.zero_grad(set_to_none=True)
+        for names, weight_decay in self._groups:
+            taught = [name for name in names if self.parameters[name].grad is not None]
+            if taught and self.config.optimizer == "adamw":
+                self._adamw(taught, learning_rate, weight_decay)
+            elif taught:
+                self._sgd(taught, learning_rate, weight_decay)
+        self.skip()
 
     def skip(self) -> None:
         """Forget the gradients."""
-        self._inner.zero_grad(set_to_none=True)
+        for parameter in self.parameters.values():
+            parameter.grad = None
 
     def tensors(self) -> Tensors:
         """Its state, by name."""
-        state = self._inner.state
-        return {
-            f"{name}.{key}": value
-            for name, parameter in self.parameters.items()
-            for key, value in state.get(parameter, {}).items()
-            if isinstance(value, Tensor)
-        }
+        return {f"{name}.{key}": value for name in self.parameters for key, value in self._state.get(name, {}).items()}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take up the state that ``tensors`` gave."""
@@ -64,10 +57,55 @@ class Optimizer:
             mine = {key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)}
             # "layers.1.W" is no prefix of another name plus a dot, so the keys left are Adam's own.
             if mine:
-                self._inner.state[parameter] = {
+                self._state[name] = {
                     key: t.clone().to("cpu" if key == "step" and parameter.device.type == "cpu" else parameter.device)
                     for key, t in mine.items()
                 }
+
+    def _adamw(self, names: list[str], learning_rate: float, weight_decay: float) -> None:
+        """Loshchilov & Hutter 2019, in one kernel where the device has it."""
+        parameters, gradients = self._of(names)
+        for name, parameter in zip(names, parameters, strict=True):
+            if name not in self._state:
+                self._state[name] = {
+                    "step": torch.zeros((), device=parameter.device),
+                    "exp_avg": torch.zeros_like(parameter),
+                    "exp_avg_sq": torch.zeros_like(parameter),
+                }
+        adamw(
+            parameters,
+            gradients,
+            [self._state[name]["exp_avg"] for name in names],
+            [self._state[name]["exp_avg_sq"] for name in names],
+            [],
+            [self._state[name]["step"] for name in names],
+            fused=parameters[0].device.type in ("cpu", "cuda"),
+            amsgrad=False,
+            beta1=BETAS[0],
+            beta2=BETAS[1],
+            lr=learning_rate,
+            weight_decay=weight_decay,
+            eps=1e-8,
+            maximize=False,
+        )
+
+    def _sgd(self, names: list[str], learning_rate: float, weight_decay: float) -> None:
+        """Plain, for which the coupled and the decoupled weight decay are the same step."""
+        sgd(
+            *self._of(names),
+            [None] * len(names),
+            weight_decay=weight_decay,
+            momentum=0.0,
+            lr=learning_rate,
+            dampening=0.0,
+            nesterov=False,
+            maximize=False,
+        )
+
+    def _of(self, names: list[str]) -> tuple[list[Tensor], list[Tensor]]:
+        """The parameters and what they learn from."""
+        parameters = [self.parameters[name] for name in names]
+        return parameters, [p.grad for p in parameters if p.grad is not None]
 
 
 BETAS = (0.9, 0.99)
