@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -23,7 +24,12 @@ OPSET, IR_VERSION = 18, 9
 
 def build_graph(model: ModelConfig, places: Mapping[str, ArrayPlace], precision: Precision) -> bytes:
     """The bytes of model.onnx: a function of the config and of where the arrays lie, so every save has the same."""
-    builder = _Builder(model, places, precision)
+    return _built(model, tuple(places.items()), precision)
+
+
+@lru_cache(maxsize=16)
+def _built(model: ModelConfig, places: tuple[tuple[str, ArrayPlace], ...], precision: Precision) -> bytes:
+    builder = _Builder(model, dict(places), precision)
     builder.layers()
     builder.head()
     return builder.serialized()

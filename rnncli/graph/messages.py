@@ -106,8 +106,13 @@ def _message(*fields: tuple[int, int | str | bytes]) -> Message:
     return Message(bytes(data))
 
 
+_BYTE = [bytes([number]) for number in range(0x80)]
+
+
 def _varint(number: int) -> bytes:
     """Seven bits a byte, the lowest first; a negative number as its 64 bits."""
+    if 0 <= number < 0x80:  # nearly all are
+        return _BYTE[number]
     number &= (1 << 64) - 1
     data = bytearray()
     while number > 0x7F:
