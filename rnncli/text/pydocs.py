@@ -12,6 +12,7 @@ import re
 import sysconfig
 import warnings
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from rnncli.errors import CorpusError
@@ -31,7 +32,7 @@ _LIST = re.compile(r"^\s*(?:[*+-]|\d+[.)]|>>>|\.\.\.|\||::=)(?:\s|$)")
 def paragraphs() -> Iterator[str]:
     """The corpus by paragraphs, each without the line ends that a narrow page needed."""
     found = False
-    for text in (*_topics(), *_docstrings()):
+    for text in chain(_topics(), _docstrings()):
         found = True
         yield from clean(text)
     if not found:
