@@ -36,13 +36,22 @@ async def nothing_waits(pilot: Pilot[None], timeout: float = 20) -> bool:
 
 async def settle(app: ChatApp, pilot: Pilot[None], seconds: float = 20.0) -> None:
     """Wait until the model is idle and all that it reported is on the screen."""
-    for _ in range(round(seconds / 0.01)):
-        await pilot.pause(0.01)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        await asyncio.sleep(0.004)
         if app.furnished and not app.performer.busy and not app.performer.waiting:
-            await pilot.pause(0.03)
+            await pilot.pause(0.02)
             if not app.performer.busy and not app.performer.waiting:
                 return
     raise AssertionError("the model is still busy")
+
+
+async def pause(pilot: Pilot[None], delay: float | None = None) -> None:
+    """As a pilot's own, but it waits for messages where that waits for the processor, which a model may keep busy."""
+    await nothing_waits(pilot)
+    await asyncio.sleep(delay or 0)
+    await nothing_waits(pilot)
+    pilot.app.screen._on_timer_update()
 
 
 def screen_text(app: App[None]) -> str:
@@ -76,6 +85,10 @@ def still(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
     monkeypatch.setenv("SSH_TTY", "/dev/pts/0")  # what tests copy stays out of the clipboard of who runs them
-    monkeypatch.setattr("textual.app.wait_for_idle", lambda *_: asyncio.sleep(0.005))
+    monkeypatch.setattr("textual.app.wait_for_idle", lambda *_: asyncio.sleep(0.001))
+    monkeypatch.setattr("textual.screen.UPDATE_PERIOD", 0.1)  # what no test looks at is drawn less often
     monkeypatch.setattr(Pilot, "_wait_for_screen", nothing_waits)
-    monkeypatch.setattr("rnncli.tui.app.HERTZ", 100)
+    monkeypatch.setattr(Pilot, "pause", pause)
+    monkeypatch.setattr("textual._animator.Animator.wait_until_complete", lambda *_: asyncio.sleep(0))
+    monkeypatch.setattr("rnncli.tui.conversation.PROBE", 20)
+    monkeypatch.setattr("rnncli.tui.app.HERTZ", 200)

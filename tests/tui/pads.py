@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ from tests.tui.conftest import NOTHING_KEPT, Walk, run_app
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test waits for as long as a person."""
-    monkeypatch.setattr(pad_module, "PAUSE_S", 0.02)
-    monkeypatch.setattr(app_module, "HERTZ", 100)
+    monkeypatch.setattr(pad_module, "PAUSE_S", 0.005)
+    monkeypatch.setattr(app_module, "HERTZ", 200)
 
 
 def walk_pad(
@@ -56,16 +57,17 @@ async def settle(app: ChatApp, pilot: Pilot[None]) -> None:
     """Wait until the model is idle and all that it reported is on the screen."""
     quiet = 0
     for _ in range(3000):
-        await pilot.pause(0.01)
+        await asyncio.sleep(0.004)
         quiet = 0 if app.performer.busy or app.performer.waiting or app._asked else quiet + 1
         if quiet > 1:
+            await pilot.pause()
             return
     raise AssertionError("the model is still busy")
 
 
 async def follow(app: ChatApp, pilot: Pilot[None]) -> None:
     """Wait until the story has the text."""
-    await pilot.pause(pad_module.PAUSE_S + 0.01)
+    await pilot.pause(pad_module.PAUSE_S + 0.005)
     await settle(app, pilot)
     assert not app.revisions.steps
     assert app.draft.data.decode("utf-8", "surrogateescape") == app.revisions.text

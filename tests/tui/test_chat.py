@@ -330,10 +330,6 @@ def shows_the_text_or_the_panel(size: tuple[int, int]) -> Walk:
     return walk
 
 
-def test_a_small_terminal_shows_the_text_or_the_panel(tiny_model: Path) -> None:
-    run_app(tiny_model, shows_the_text_or_the_panel((20, 5)), size=(20, 5))
-
-
 def test_what_is_reported_while_the_app_is_left_is_not_shown(tiny_model: Path) -> None:
     async def walk(app: ChatApp, pilot: Pilot[None]) -> None:
         pass

@@ -205,7 +205,3 @@ async def shows_the_text_or_the_panel(app: ChatApp, pilot: Pilot[None]) -> None:
         await pilot.resize_terminal(*other)
         await pilot.press("x")
         await follow(app, pilot)
-
-
-def test_a_small_terminal_shows_the_text_or_the_panel(tiny_model: Path) -> None:
-    walk_pad(tiny_model, shows_the_text_or_the_panel, ghosts=True, size=(20, 5))

@@ -14,7 +14,7 @@ from tests.tui.pads import quick, walk_pad
 __all__ = ["quick"]
 
 
-@pytest.mark.parametrize("size", [(60, 20), (100, 30), (160, 50)])
+@pytest.mark.parametrize("size", [(60, 20), (100, 30), (160, 50), (20, 5)])
 def test_any_size_shows_the_text_or_the_panel(tiny_model: Path, size: tuple[int, int]) -> None:
     walk_pad(tiny_model, test_pad_shows.shows_the_text_or_the_panel, ghosts=True, size=size)
 

@@ -11,7 +11,7 @@ from tests.tui.conftest import run_app
 from tests.tui.test_scores import hasty
 
 __all__ = ["hasty"]
-SIZES = [(60, 20), (100, 30), (160, 50), (30, 10)]
+SIZES = [(60, 20), (100, 30), (160, 50), (30, 10), (20, 5)]
 
 
 @pytest.mark.parametrize("size", SIZES)
