@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from rnncli.config import Unit
 from rnncli.text.characters import CharacterCounts, code_points
+from rnncli.text.coverage import Coverage
 from rnncli.text.read import ended, read_blocks
 from rnncli.text.sources import Source
 from rnncli.text.units import WordCount, count_words, distinct_words
@@ -47,6 +48,8 @@ class CorpusFacts:
     distinct_words: int
     sampled_words: int
     distinct_chars: int
+    coverage: tuple[float, ...]
+    """Tokens a character, with so many words as wholes as ``coverage.SIZES`` tells; empty where there is no text."""
     ends_sentence: float
     """Share of lines that end in a full stop or its like."""
     ends_open: float
@@ -173,7 +176,7 @@ def survey(sources: Sequence[Source], encoding: str = "utf-8", sample: int = 100
     started = time.monotonic()
     characters, lengths, shape, digest = CharacterCounts(), _Lengths(), _Shape(sample), hashlib.sha256()
     document_chars = [0] * len(sources)
-    size, words = 0, WordCount()
+    size, words, coverage = 0, WordCount(), Coverage()
     for number, source in enumerate(sources):
         for block in ended(read_blocks(source, encoding)):
             data = block.encode("utf-8", "surrogatepass")
@@ -181,10 +184,10 @@ def survey(sources: Sequence[Source], encoding: str = "utf-8", sample: int = 100
             digest.update(data)
             characters.add(codes)
             lengths.add(codes)
-            shape.add(block)
             document_chars[number] += len(block)
             size += len(data)
-            words.add(block)
+            for count in (shape, words, coverage):
+                count.add(block)
     lines = max(1, shape.lines)
     return CorpusFacts(
         documents=len(sources),
@@ -201,6 +204,7 @@ def survey(sources: Sequence[Source], encoding: str = "utf-8", sample: int = 100
         distinct_words=len(shape.vocabulary),
         sampled_words=shape.words,
         distinct_chars=characters.distinct,
+        coverage=coverage.tokens_a_char(),
         ends_sentence=shape.ends / lines,
         ends_open=shape.open / lines,
         continued=shape.continued / lines,

@@ -6,7 +6,6 @@ gave a value, that value holds and the others are chosen around it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ from rnncli.device import Machine, choose_precision
 from rnncli.errors import DeviceError
 from rnncli.precision import parameter_count
 from rnncli.spec import state_width
+from rnncli.text.coverage import tokens_a_char
 from rnncli.text.resemblance import MOST_TOKENS
 from rnncli.text.survey import CorpusFacts, guess_unit
 from rnncli.training.choosing import Chooser, check_given, config_of
@@ -36,7 +36,7 @@ VALID_SHARE, VALID_FEWEST_CHARS, VALID_MOST_CHARS, VALID_TIME = 0.1, 20_000, 300
 """Of the text held out: its share, its size, and the share of the time that reading it at the end may take."""
 WORDS: tuple[TokenizerKind, ...] = ("hybrid", "word", "bpe")
 """Tokenizers whose tokens are words or parts of words, of which some are spelled alike."""
-SHARED_FROM = 2.0
+SHARED_FROM = 1.4
 """Passes over the text from which words share what they learn: before, steps are worth as much as they take."""
 PREPARATION_SHARE = 0.15
 PREPARATION_CHARS_PER_SECOND = 4e6
@@ -176,16 +176,15 @@ def _text(choose: Chooser, facts: CorpusFacts, machine: Machine, seconds: float,
 
 
 def _tokens(kind: str, facts: CorpusFacts, chars: float, words: int) -> float:
-    """Tokens in ``chars`` characters, roughly: words cover most of running text once there are some thousands."""
-    if kind == "char" or (kind == "hybrid" and not words):
-        return chars
+    """Tokens in ``chars`` characters: counted for hybrid; BPE spells what is no word in half as many, measured."""
     if kind == "byte":
         return chars * facts.bytes / max(1, facts.chars)
-    letters = facts.chars / max(1, facts.words)
     if kind == "word":
-        return chars / letters
-    covered = min(0.97, 0.45 + 0.12 * math.log10(1 + words))
-    return chars / (1 + (letters - 1) * covered * 0.75)
+        return chars * (facts.words + facts.lines) / max(1, facts.chars)
+    if kind == "char" or not facts.coverage:
+        return chars
+    hybrid, least = tokens_a_char(facts.coverage, words), facts.coverage[-1]
+    return chars * (hybrid if kind == "hybrid" else least + 0.5 * (hybrid - least))
 
 
 def _network(

@@ -31,6 +31,10 @@ FAST = dataclasses.replace(MACHINE, threads=2, fast_bf16=True)
 GPU = dataclasses.replace(MACHINE, kind="cuda", threads=16, fast_bf16=True, memory=80 << 30)
 
 
+PROSE = (1.0, 0.71, 0.66, 0.59, 0.53, 0.45, 0.39, 0.33, 0.31, 0.3, 0.29, 0.29, 0.27)
+"""Tokens a character, as in a megabyte of plays."""
+
+
 def facts(chars: int = 1_000_000, **changes: Any) -> CorpusFacts:
     """English prose in paragraphs of 400 characters, unless told otherwise."""
     lines = max(1, chars // 200)
@@ -50,6 +54,7 @@ def facts(chars: int = 1_000_000, **changes: Any) -> CorpusFacts:
         "distinct_words": min(words, round(30 * words**0.5)),
         "sampled_words": words,
         "distinct_chars": min(chars, 80),
+        "coverage": PROSE,
         "ends_sentence": 0.9,
         "ends_open": 0.02,
         "continued": 0.05,
@@ -75,6 +80,7 @@ def names(lines: int = 20_000, length: int = 7) -> CorpusFacts:
         distinct_words=lines,
         sampled_words=lines,
         distinct_chars=27,
+        coverage=(1.0,) * len(PROSE),
         ends_sentence=0.0,
         ends_open=0.0,
         continued=0.0,
