@@ -41,6 +41,14 @@ def by_heart(passes: float, weights_a_token: float) -> float:
     return min(1.0, max(0.0, (chances - 1.4) / 0.55))
 
 
+def side_by_side(rows: float) -> int:
+    """About so many rows, which a processor's kernel can cut into equal blocks: with 73 a step takes three times as long.
+
+    Measured with oneDNN in bfloat16; up to 32 it makes no difference.
+    """
+    return 8 * round(rows / 8) if rows >= 32 else max(1, int(rows))
+
+
 def peak_rate(hidden: int, steps: float) -> float:
     """Adam's highest learning rate: less for wider networks and, from 1,500 steps on, for longer runs."""
     rate = 0.015 * min(1.0, (256 / hidden) ** 0.5) * min(1.0, (1500 / max(1.0, steps)) ** 0.35)

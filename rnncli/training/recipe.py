@@ -28,6 +28,7 @@ from rnncli.training.pace import (
     embedding_width,
     how_often,
     peak_rate,
+    side_by_side,
 )
 from rnncli.training.plan import Plan
 
@@ -229,7 +230,7 @@ def _training(
         rows = int(min(512, max(8, (1500 if machine.kind == "cpu" else 8000) / per_line)))
         choose(
             "batch_size",
-            max(1, min(rows, int(tokens / per_line / 4) or 1)),
+            side_by_side(min(rows, tokens / per_line / 4)),
             f"lines of about {per_line:.0f} tokens",
         )
     else:
@@ -241,7 +242,7 @@ def _training(
         bptt = choose("bptt", bptt, "gradients reach back this far; the state reaches further")
         choose(
             "batch_size",
-            max(1, min(rows, int(tokens // (4 * bptt)) or 1)),
+            side_by_side(min(rows, tokens / (4 * bptt))),
             "small steps learn more from a small text",
         )
     rows = choose.values["batch_size"]

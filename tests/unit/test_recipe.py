@@ -23,6 +23,7 @@ from rnncli.device import Machine
 from rnncli.errors import ConfigError, DeviceError
 from rnncli.text.survey import CorpusFacts
 from rnncli.training.memory import memory_needed
+from rnncli.training.pace import side_by_side
 from rnncli.training.plan import Plan
 from rnncli.training.recipe import DEFAULT_MINUTES, make_plan
 from tests.nets import MACHINE
@@ -377,3 +378,9 @@ def test_two_words_are_enough_for_a_plan() -> None:
     tiny = facts(10, lines=1, blank_lines=0, words=2, distinct_words=2, sampled_words=2, distinct_chars=6)
     for kind in get_args(TokenizerKind):
         check(make_plan(tiny, FAST, {"kind": kind}), tiny, FAST)
+
+
+def test_rows_can_be_cut_into_equal_blocks() -> None:
+    assert [side_by_side(rows) for rows in (0.3, 1.9, 31.9, 32, 73, 75.9, 76.1, 210)] == [1, 1, 31, 32, 72, 72, 80, 208]
+    for length in (5, 7, 11, 20):
+        assert make_plan(names(length=length), FAST, {"minutes": 1.0}).train.batch_size % 8 == 0
