@@ -36,7 +36,7 @@ check: $(READY)
 
 # pytest fails where a test was skipped or is expected to fail, and prints how many: tests/conftest.py.
 unit: $(HOSTS)
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 # Not among the others: pyproject.toml leaves their folder out where it is not asked for.
 test-tui: $(READY)

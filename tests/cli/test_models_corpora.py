@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +128,7 @@ def test_make(here: Call, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_python_docs_are_much_text_and_always_the_same() -> None:
     first = list(pydocs.paragraphs())
-    assert first[:3000] == list(islice(pydocs.paragraphs(), 3000))
+    assert first == list(pydocs.paragraphs())
     assert sum(map(len, first)) > 1_000_000
     assert not [p for p in first if not p.strip() or "\n\n" in p or "\r" in p]
 

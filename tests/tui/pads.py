@@ -10,7 +10,6 @@ import pytest
 from textual.pilot import Pilot
 
 from rnncli.inference.tree import ROOT
-from rnncli.tui import app as app_module
 from rnncli.tui import pad as pad_module
 from rnncli.tui.app import ChatApp
 from rnncli.tui.desk import Start
@@ -22,7 +21,6 @@ from tests.tui.conftest import NOTHING_KEPT, Walk, run_app
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test waits for as long as a person."""
     monkeypatch.setattr(pad_module, "PAUSE_S", 0.005)
-    monkeypatch.setattr(app_module, "HERTZ", 200)
 
 
 def walk_pad(

@@ -18,7 +18,7 @@ def probability(train: bytes, context: bytes, byte: int, order: int) -> float:
     return math.exp2(before - after)
 
 
-@pytest.mark.parametrize("order", [1, 3, 6])
+@pytest.mark.parametrize("order", [1, 2, 3, 6])
 @pytest.mark.parametrize("context", [b"", b"t", b"the c", b"never seen", b"\xff", b"\x00\x00", b"the cat sat on the "])
 def test_probabilities_of_all_bytes_sum_to_1(order: int, context: bytes) -> None:
     found = [probability(TRAIN, context, byte, order) for byte in range(256)]
