@@ -88,11 +88,7 @@ class CorpusConfig:
         "stream: running text, the state carried on; lines: each line stands alone. auto looks at the text.",
         panel="Text",
     )
-    valid: str | None = option(
-        None,
-        "Validation text: a file, or a fraction such as 0.1 to hold out.",
-        panel="Text",
-    )
+    valid: str | None = option(None, "Validation text: a file, or a fraction such as 0.1 to hold out.", panel="Text")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +150,9 @@ class TrainConfig:
     staircase: bool = option(False, "exponential: decay in jumps.", panel="Training")
     clip_norm: float = option(1.0, "Longest gradient, as a global norm; 0: no clipping.", low=0, panel="Training")
     weight_decay: float = option(0.0, "Decoupled weight decay.", low=0, panel="Training")
+    softmax_samples: int = option(
+        0, "Each step's softmax takes a token by chance, so many times its frequency; 0: all.", low=0, panel="Training"
+    )
     share_spelling: bool = option(False, "Words of like spelling share what they learn.", either=True, panel="Training")
     patience: int = option(
         0, "Stop after this many evaluations without a better one; 0: never.", low=0, panel="Training"

@@ -1,7 +1,7 @@
 """The one definition of log p: natural logarithm of the softmax of features x head + bias, in float32.
 
 Evaluation and scoring come through ``all_logprobs``; the training loss is the same quantity with its gradient, from one
-softmax in the features' dtype (``_softmax``).
+softmax in the features' dtype (``softmax``).
 Shapes: N tokens, D features, V vocabulary.
 """
 
@@ -42,16 +42,14 @@ def token_logprobs(features_ND: Tensor, head_VD: Tensor, bias_V: Tensor, targets
     return torch.cat(parts) if parts else features_ND.new_zeros(0)
 
 
-def _softmax(logits_NV: Tensor, targets_N: Tensor) -> tuple[Tensor, Tensor]:
-    """log p of each target, (N,) in float32, and p of every token, (N, V) in the logits' dtype.
+def softmax(logits_NV: Tensor) -> tuple[Tensor, Tensor]:
+    """The logarithm of each row's sum of exponentials, (N,) float32, and p of all tokens, (N, V) in the logits' dtype.
 
     Fewer passes over the logits than ``all_logprobs`` and its exponential take. The logarithm of the sum is what the
     likeliest token's logit and log p differ by: its p is 1 / V at least, and so never rounds to 0.
     """
-    targets_N1 = targets_N.unsqueeze(1)
-    distance_N = logits_NV.gather(1, targets_N1).squeeze(1).float() - logits_NV.amax(1).float()
     p_NV = torch.softmax(logits_NV, -1)
-    return distance_N + p_NV.amax(1).float().log(), p_NV
+    return logits_NV.amax(1).float() - p_NV.amax(1).float().log(), p_NV
 
 
 class _Loss(torch.autograd.Function):
@@ -72,7 +70,9 @@ class _Loss(torch.autograd.Function):
         total = torch.zeros((), dtype=torch.float32, device=features_ND.device)
         for span in chunks(len(features_ND), len(bias_V), dtype.itemsize):
             targets = targets_N[span]
-            logprobs, grad = _softmax(torch.addmm(bias, features_ND[span], head.t()), targets)
+            logits = torch.addmm(bias, features_ND[span], head.t())
+            logsum, grad = softmax(logits)
+            logprobs = logits.gather(1, targets.unsqueeze(1)).squeeze(1).float() - logsum
             total -= (logprobs * weights_N[span]).sum()
             # d loss / d logits = weight * (softmax - one hot); the weight comes in where there are fewer numbers
             grad[torch.arange(len(targets), device=grad.device), targets] = torch.expm1(logprobs).to(dtype)

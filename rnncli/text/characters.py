@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TypeAlias
 
@@ -16,6 +17,15 @@ def code_points(text: str) -> Codes:
     if text.isascii():
         return np.frombuffer(text.encode("ascii"), np.uint8)
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+
+
+def often_enough(total: int) -> int:
+    """How often a character must come in a text of ``total`` to be a token of its own, and not bytes.
+
+    Measured on 3.3 million characters of Chinese, 2.5 minutes: bits per byte 2.415 with those that come some 8 times,
+    2.411 with 29, 2.417 with 70, 2.487 with all: a large softmax is slow, and what comes seldom is not learnt.
+    """
+    return max(1, round(math.sqrt(total) / 100))
 
 
 class CharacterCounts:
@@ -35,6 +45,17 @@ class CharacterCounts:
     @property
     def distinct(self) -> int:
         return int(np.count_nonzero(self._counts))
+
+    @property
+    def common(self) -> int:
+        """How many characters come often enough to be tokens."""
+        return int(np.count_nonzero(self._counts >= often_enough(self.total)))
+
+    @property
+    def seldom(self) -> int:
+        """By how many the bytes of all other characters are more than those characters."""
+        counts = self._counts * (self._counts < often_enough(self.total))
+        return sum(int(counts[first:].sum()) for first in (0x80, 0x800, 0x10000))
 
     def most_common(self) -> Iterator[tuple[str, int]]:
         """Characters and counts, the most frequent first and then by code point; no lone surrogates."""

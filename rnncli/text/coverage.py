@@ -43,8 +43,11 @@ class Coverage:
             if self._chars >= self._until:
                 self._stride, self._until = 2 * self._stride, self._until + MORE
 
-    def tokens_a_char(self) -> tuple[float, ...]:
-        """Tokens a character with so many words as wholes as SIZES tells, and with every word; none of no text."""
+    def tokens_a_char(self, more: float = 0.0) -> tuple[float, ...]:
+        """Tokens a character with so many words as wholes as SIZES tells, and with every word; none of no text.
+
+        ``more``: what characters that are no tokens add to each, as bytes.
+        """
         if not self._chars:
             return ()
         again = sorted((count, word) for word, count in self._counts.items() if count > 1 and len(word) > 1)
@@ -53,8 +56,8 @@ class Coverage:
         for size in SIZES:
             tokens -= sum(saved[begin:size])
             begin = size
-            found.append(tokens / self._chars)
-        return (*found, self._counts.total() / self._chars)
+            found.append(tokens / self._chars + more)
+        return (*found, self._counts.total() / self._chars + more)
 
 
 def tokens_a_char(coverage: Sequence[float], words: int) -> float:

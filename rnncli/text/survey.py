@@ -48,6 +48,8 @@ class CorpusFacts:
     distinct_words: int
     sampled_words: int
     distinct_chars: int
+    common_chars: int
+    """Those that come often enough to be tokens of the hybrid tokenizer."""
     coverage: tuple[float, ...]
     """Tokens a character, with so many words as wholes as ``coverage.SIZES`` tells; empty where there is no text."""
     ends_sentence: float
@@ -175,8 +177,7 @@ def survey(sources: Sequence[Source], encoding: str = "utf-8", sample: int = 100
     """What the text of ``sources`` is like; about ``sample`` lines are looked at for the costlier shares."""
     started = time.monotonic()
     characters, lengths, shape, digest = CharacterCounts(), _Lengths(), _Shape(sample), hashlib.sha256()
-    document_chars = [0] * len(sources)
-    size, words, coverage = 0, WordCount(), Coverage()
+    document_chars, size, words, coverage = [0] * len(sources), 0, WordCount(), Coverage()
     for number, source in enumerate(sources):
         for block in ended(read_blocks(source, encoding)):
             data = block.encode("utf-8", "surrogatepass")
@@ -204,7 +205,8 @@ def survey(sources: Sequence[Source], encoding: str = "utf-8", sample: int = 100
         distinct_words=len(shape.vocabulary),
         sampled_words=shape.words,
         distinct_chars=characters.distinct,
-        coverage=coverage.tokens_a_char(),
+        common_chars=characters.common,
+        coverage=coverage.tokens_a_char(characters.seldom / max(1, sum(document_chars))),
         ends_sentence=shape.ends / lines,
         ends_open=shape.open / lines,
         continued=shape.continued / lines,

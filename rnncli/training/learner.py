@@ -19,8 +19,9 @@ from rnncli.nn.likelihood import weighted_loss
 from rnncli.nn.model import LanguageModel, State, detach, flat, unflat
 from rnncli.nn.noise import Noise
 from rnncli.nn.resembling import Resembling
+from rnncli.nn.sampled import Drawn, chances, sampled_loss
 from rnncli.nn.weights import named_parameters
-from rnncli.training.batches import Batch
+from rnncli.training.batches import Batch, random_for
 from rnncli.training.job import Job
 from rnncli.training.optim import Average, LossScale, Optimizer, Tensors, clip_gradients
 from rnncli.training.progress import SHARED
@@ -53,12 +54,13 @@ class Learner:
         machine: Machine,
         ranks: Ranks = ALONE,
         resembling: Resembling | None = None,
+        chance_V: NDArray[np.float64] | None = None,
     ) -> None:
         self.device = torch.device(machine.kind)
         self.model = model.to(self.device).train()
         self.config, self.ranks = config, ranks
         self.parameters = named_parameters(model)
-        self.resembling = resembling
+        self.resembling, self.chance_V = resembling, chance_V
         if resembling is not None:
             resembling.to(self.device)
             self.parameters[SHARED] = resembling.shared
@@ -110,7 +112,12 @@ class Learner:
             features_ND = features_BTD.flatten(0, 1).to(self.dtype)
             weights_N = counted.flatten().float() / tokens
             head = self.model.head_beside(embedding)
-            loss = weighted_loss(features_ND, head, self.model.bias, targets.flatten(), weights_N)
+            network = features_ND, head, self.model.bias
+            if self.chance_V is None:
+                loss = weighted_loss(*network, targets.flatten(), weights_N)
+            else:
+                drawn = Drawn.of(self.chance_V, random_for(self.config.seed, 3, step), self.device)
+                loss = sampled_loss(*network, targets.flatten(), weights_N, drawn)
         torch.autograd.backward(loss * scale)
         return loss.detach(), after
 
@@ -198,16 +205,27 @@ def new_resembling(job: Job) -> Resembling | None:
     return Resembling(found, job.model.embedding_size) if found is not None and found.features_count else None
 
 
+def new_chances(job: Job) -> NDArray[np.float64] | None:
+    """With what chance each token is in a step's softmax, where not all of them are."""
+    samples = job.train.softmax_samples
+    return chances(counts_of(job.ids, job.model.vocab_size), samples) if samples else None
+
+
+def counts_of(ids: NDArray[np.unsignedinteger], vocab_size: int) -> NDArray[np.int64]:
+    """How often each token comes in a text, (V,). Of a long one some hundreds of parts are read."""
+    if len(ids) > MOST_COUNTED:
+        starts = np.linspace(0, len(ids) - COUNTED_AT_ONCE, MOST_COUNTED // COUNTED_AT_ONCE).astype(np.int64)
+        ids = np.concatenate([ids[start : start + COUNTED_AT_ONCE] for start in starts])
+    return np.bincount(ids, minlength=vocab_size)
+
+
 def log_frequencies(ids: NDArray[np.unsignedinteger], vocab_size: int) -> NDArray[np.float32]:
     """The logarithm of each token's frequency, up to a constant: their mean over the text is 0.
 
     So the numbers of tokens that come often are small, which is where half precision is exact. What never comes counts
-    half. Of a long text some hundreds of parts are read.
+    half.
     """
-    if len(ids) > MOST_COUNTED:
-        starts = np.linspace(0, len(ids) - COUNTED_AT_ONCE, MOST_COUNTED // COUNTED_AT_ONCE).astype(np.int64)
-        ids = np.concatenate([ids[start : start + COUNTED_AT_ONCE] for start in starts])
-    counts = np.bincount(ids, minlength=vocab_size)
+    counts = counts_of(ids, vocab_size)
     logs = np.log(np.maximum(counts, 0.5))
     around: NDArray[np.float32] = (logs - (logs * counts).sum() / max(1, counts.sum())).astype(np.float32)
     return around

@@ -55,6 +55,24 @@ def peak_rate(hidden: int, steps: float) -> float:
     return float(f"{max(1e-3, rate):.2g}")
 
 
+SAMPLES, WORTH_DRAWING = 1500, 0.5
+"""Times its frequency that a token is in a step's softmax by chance: from a third of that on it was no worse than all,
+measured on a minute's plan. And the share of the vocabulary that it takes at most where it pays."""
+
+
+def drawn(vocab_size: int, samples: int) -> float:
+    """Tokens in a step's softmax, where those of a vocabulary are as frequent as Zipf's law says."""
+    certain = samples / math.log(max(2, vocab_size))
+    expected = certain * (1 + math.log(max(1.0, vocab_size / max(1.0, certain))))
+    return min(vocab_size, expected) if samples else vocab_size
+
+
+def samples_for(vocab_size: int, machine: Machine) -> int:
+    """How many samples a step's softmax is best made of; 0: all tokens. Not measured on a GPU, and so never there."""
+    pays = machine.kind == "cpu" and drawn(vocab_size, SAMPLES) <= WORTH_DRAWING * vocab_size
+    return SAMPLES if pays else 0
+
+
 CPU_SHARE: dict[CellName, float] = {"lstm": 1.0, "gru": 0.45, "rnn": 0.6}
 """Of the LSTM's speed on a processor, where only its kernel is fused (oneDNN); measured at 256 and 512 units."""
 
@@ -67,6 +85,7 @@ class Pace:
     cell: CellName
     layers: int
     vocab_size: int
+    samples: int = 0
 
     def seconds_a_token(self, hidden: int) -> float:
         """Of training: products forward and backward, the softmax, and what each step costs besides."""
@@ -78,8 +97,8 @@ class Pace:
             speed *= CPU_SHARE[self.cell]
         gates = len(CELLS[self.cell].gates)
         cell = gates * hidden * (embedding + hidden) + (self.layers - 1) * 2 * gates * hidden * hidden
-        # Around the softmax each logit costs as much as some 200 more products.
-        head = self.vocab_size * (embedding + 200)
+        # Around the softmax each token of the vocabulary costs as much as some 200 more products.
+        head = drawn(self.vocab_size, self.samples) * embedding + 200 * self.vocab_size
         return fixed + 3 * (cell + head) / speed
 
     def tokens_in(self, seconds: float, hidden: int) -> float:

@@ -28,6 +28,7 @@ from rnncli.training.pace import (
     embedding_width,
     how_often,
     peak_rate,
+    samples_for,
     side_by_side,
 )
 from rnncli.training.plan import Plan
@@ -160,15 +161,14 @@ def _text(choose: Chooser, facts: CorpusFacts, machine: Machine, seconds: float,
         words, why = max(400, words), "total; " + why
     if kind == "word":
         words, why = round(min(50_000, max(1000, 10 * words))), why
-    alphabet = min(facts.distinct_chars, 12_000)
     if kind in ("char", "byte"):
         words = choose.given.get("vocab_size", 0)
         choose.values["vocab_size"] = words
     else:
         words = choose("vocab_size", words, why, name="vocabulary")
     size = {
-        "hybrid": 256 + alphabet + words,
-        "char": 256 + alphabet,
+        "hybrid": 256 + min(facts.common_chars, 12_000) + words,
+        "char": 256 + min(facts.distinct_chars, 65_280),
         "byte": 256,
         "bpe": words,
         "word": words + 2,
@@ -195,7 +195,10 @@ def _network(
     cell: CellName = choose("cell", "lstm", "the best per minute of the three")
     activation = choose("activation", "tanh", "") if "activation" in choose.given else "tanh"
     layers = choose("layers", 1, "a second layer pays from a larger budget on")
-    pace = Pace(machine=machine, cell=cell, layers=layers, vocab_size=vocab_size)
+    samples = samples_for(vocab_size, machine)
+    why = "rare tokens enter a step's softmax by chance" if samples else "all tokens are in each step's softmax"
+    samples = choose("softmax_samples", samples, why)
+    pace = Pace(machine=machine, cell=cell, layers=layers, vocab_size=vocab_size, samples=samples)
     best = pace.best_width(tokens, seconds, widest)
     why = "the best balance of width and passes over the text in the time"
     hidden = choose("hidden_size", best, why if widest == MOST_WIDTH else "what the memory has room for")
@@ -224,15 +227,14 @@ def _training(
     """Choose how the network is trained."""
     if unit == "lines":
         per_line = max(2.0, tokens / max(1, facts.lines - facts.blank_lines))
-        longest = per_line * max(1.0, facts.p95_line / max(1.0, facts.mean_line)) * 1.5
+        longest = per_line * max(1.0, facts.p95_line / max(1.0, facts.mean_line))
         bptt = int(min(256, max(16, longest)))
         choose("bptt", bptt, "longer lines are read in pieces")
-        rows = int(min(512, max(8, (1500 if machine.kind == "cpu" else 8000) / per_line)))
-        choose(
-            "batch_size",
-            side_by_side(min(rows, tokens / per_line / 4)),
-            f"lines of about {per_line:.0f} tokens",
-        )
+        # Fewer than 32 rows take a processor almost as long as 32.
+        most = max(1500 / per_line, min(32, 4000 / per_line)) if machine.kind == "cpu" else 8000 / per_line
+        rows = int(min(512, max(8, most)))
+        rows = side_by_side(min(rows, tokens / per_line / 4))
+        choose("batch_size", rows, f"lines of about {per_line:.0f} tokens")
     else:
         rows = 64
         if machine.kind == "cpu":
@@ -240,11 +242,8 @@ def _training(
             rows = int(min(most, max(16, read / 64 / ENOUGH_STEPS)))
         bptt = int(min(64, max(32, read / rows / ENOUGH_STEPS)))
         bptt = choose("bptt", bptt, "gradients reach back this far; the state reaches further")
-        choose(
-            "batch_size",
-            side_by_side(min(rows, tokens / (4 * bptt))),
-            "small steps learn more from a small text",
-        )
+        rows = side_by_side(min(rows, tokens / (4 * bptt)))
+        choose("batch_size", rows, "small steps learn more from a small text")
     rows = choose.values["batch_size"]
     _optimizer(choose, hidden, choose.given.get("steps") or read / (rows * bptt), read / tokens)
     precision = choose_precision(choose.given.get("precision", "auto"), machine)

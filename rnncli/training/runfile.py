@@ -91,6 +91,7 @@ class RunConfig:
                 plan[name] = from_dict(kind, plan[name])
             plan["settings"] = tuple(typed(Setting, s) for s in plan["settings"])
             facts["document_chars"] = _each(int, facts["document_chars"])
+            facts.setdefault("common_chars", facts["distinct_chars"])
             facts["coverage"] = _each(float, facts.get("coverage", []))  # older runs tell of none
             values |= {"plan": typed(Plan, plan), "facts": typed(CorpusFacts, facts)}
             values["stamps"] = tuple(map(_file_stamp, values.get("stamps", ())))

@@ -21,7 +21,7 @@ from rnncli.nn.model import LanguageModel
 from rnncli.nn.weights import from_arrays, to_arrays
 from rnncli.training.batches import Lines, Stream
 from rnncli.training.job import Job
-from rnncli.training.learner import Learner, StepResult, new_model, new_resembling
+from rnncli.training.learner import Learner, StepResult, new_chances, new_model, new_resembling
 from rnncli.training.optim import LossScale
 from rnncli.training.ranks import ALONE, Order, Ranks
 from rnncli.training.schedule import Position, learning_rate
@@ -79,7 +79,7 @@ class Trainer:
         model = new_model(self.job.model, self.job.train.seed, self.job.ids)
         if self.job.start_from is not None:
             from_arrays(model, self.job.start_from)
-        return Learner(model, self.job.train, self.machine, self.ranks, new_resembling(self.job))
+        return Learner(model, self.job.train, self.machine, self.ranks, new_resembling(self.job), new_chances(self.job))
 
     @property
     def total_steps(self) -> int | None:

@@ -46,7 +46,7 @@ class Part:
 
 # fmt: off
 PARTS = (
-    Part("lines", "distinct lines through one score, its memory flat", "lines:score", 10_000_000, 4_000),
+    Part("lines", "distinct lines through one score, its memory flat", "lines:score", 10_000_000, 6_000),
     Part("strings", "hostile strings through the five tokenizers", "strings:encode", 500_000, 600),
     Part("commands", "random command lines, in one process", "commands:here", 2_000, 25),
     Part("real-commands", "random command lines as processes, with pipes and terminals", "streams:real", 100, 2),

@@ -23,7 +23,7 @@ from rnncli.device import Machine
 from rnncli.errors import ConfigError, DeviceError
 from rnncli.text.survey import CorpusFacts
 from rnncli.training.memory import memory_needed
-from rnncli.training.pace import side_by_side
+from rnncli.training.pace import drawn, side_by_side
 from rnncli.training.plan import Plan
 from rnncli.training.recipe import DEFAULT_MINUTES, make_plan
 from tests.nets import MACHINE
@@ -55,6 +55,7 @@ def facts(chars: int = 1_000_000, **changes: Any) -> CorpusFacts:
         "distinct_words": min(words, round(30 * words**0.5)),
         "sampled_words": words,
         "distinct_chars": min(chars, 80),
+        "common_chars": min(chars, 80),
         "coverage": PROSE,
         "ends_sentence": 0.9,
         "ends_open": 0.02,
@@ -81,6 +82,7 @@ def names(lines: int = 20_000, length: int = 7) -> CorpusFacts:
         distinct_words=lines,
         sampled_words=lines,
         distinct_chars=27,
+        common_chars=27,
         coverage=(1.0,) * len(PROSE),
         ends_sentence=0.0,
         ends_open=0.0,
@@ -236,6 +238,30 @@ def test_words_share_what_they_learn_where_a_text_of_words_is_read_again() -> No
     assert shares(10**9, share_spelling=True)
 
 
+def test_of_a_large_vocabulary_a_part_is_drawn_and_that_buys_width() -> None:
+    def plan(machine: Machine = FAST, **given: Any) -> Plan:
+        return make_plan(facts(10**7), machine, {"vocab_size": 8000, **given})
+
+    assert plan().train.softmax_samples > 0
+    assert plan(softmax_samples=0).model.hidden_size < plan().model.hidden_size
+    assert plan(vocab_size=100).train.softmax_samples == 0
+    assert plan(GPU).train.softmax_samples == 0
+    whole = [drawn(size, 0) for size in (10, 1000, 50_000)]
+    assert whole == [10, 1000, 50_000]
+    part = [drawn(size, 1500) for size in (10, 1000, 5000, 50_000)]
+    assert part == sorted(part)
+    assert part[0] == 10
+    assert part[-1] < 2000
+
+
+def test_of_characters_only_the_common_ones_are_tokens() -> None:
+    some, all_of_them = (
+        make_plan(facts(10**6, distinct_chars=9000, common_chars=common), FAST, {}).model.vocab_size
+        for common in (3000, 9000)
+    )
+    assert all_of_them - some == 6000
+
+
 GIVEN: dict[str, tuple[Any, ...]] = {
     "minutes": (0.5, 600.0),
     "steps": (1, 10**6),
@@ -253,6 +279,7 @@ GIVEN: dict[str, tuple[Any, ...]] = {
     "clip_norm": (0.0, 5.0),
     "weight_decay": (0.0, 0.5),
     "patience": (0, 7),
+    "softmax_samples": (0, 700),
     "share_spelling": (True, False),
     "precision": ("fp32", "bf16"),
     "direction": ("forward", "backward", "both"),

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rnncli.text.characters import often_enough
 from rnncli.text.sources import Source, Spool
 from rnncli.text.survey import CorpusFacts, guess_unit, survey
 
@@ -30,6 +31,16 @@ def test_survey_counts() -> None:
     assert (facts.lines, facts.blank_lines, facts.longest_line) == (6, 2, 12)
     assert (facts.words, facts.distinct_words) == (10, 7)
     assert facts.fingerprint == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_characters_that_come_seldom_are_their_bytes() -> None:
+    """Of 90,000 characters those that come 3 times: é twice is 2 bytes more, 中 once 2, 😀 once 3."""
+    text = "ab\n" * 30_000
+    plain, mixed = facts_of(text), facts_of("éé中😀ñññ" + text[7:])
+    assert (often_enough(10_000), often_enough(90_000), often_enough(9_000_000)) == (1, 3, 30)
+    assert (plain.distinct_chars, plain.common_chars) == (3, 3)
+    assert (mixed.distinct_chars, mixed.common_chars) == (7, 4)
+    assert mixed.coverage[0] == pytest.approx(1 + (2 + 2 + 3) / 90_000)
 
 
 def test_survey_of_two_documents_ends_each() -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tokenizers import models, normalizers, pre_tokenizers, trainers
 
 from rnncli.config import TokenizerConfig, TokenizerKind
-from rnncli.text.characters import CharacterCounts
+from rnncli.text.characters import CharacterCounts, often_enough
 from rnncli.text.tokenizers.base import Ids
 from rnncli.text.tokenizers.hf import HFTokenizer
 from rnncli.text.tokenizers.spelling import assemble, characters, counted, pieces, spelled_bytes
@@ -35,8 +35,6 @@ PATTERN = "|".join(
     )
 )
 MOST_CHARACTERS = 12_000
-BIG = 1_000_000
-"""Characters of text from which one that occurs once is left to bytes."""
 _SINGLE = 200_000
 """More than there are one-character pre-tokens: how far down the list the words may begin."""
 
@@ -56,8 +54,9 @@ class HybridTokenizer(HFTokenizer):
     def train(cls, blocks: Iterable[str], config: TokenizerConfig) -> Self:
         counts = CharacterCounts()
         words = _frequent(counted(pieces(blocks), counts), config)
-        at_least = 2 if counts.total > BIG else 1
-        chars = characters(counts, at_least=at_least, at_most=MOST_CHARACTERS, lowercase=config.lowercase)
+        chars = characters(
+            counts, at_least=often_enough(counts.total), at_most=MOST_CHARACTERS, lowercase=config.lowercase
+        )
         return cls(assemble([*chars, *words], PATTERN, lowercase=config.lowercase, whole=True))
 
     def _spelled(self, ids: Ids, words: Ids) -> NDArray[np.bool_]:
