@@ -56,8 +56,9 @@ def peak_rate(hidden: int, steps: float) -> float:
 
 
 SAMPLES, WORTH_DRAWING = 1500, 0.5
-"""Times its frequency that a token is in a step's softmax by chance: from a third of that on it was no worse than all,
-measured on a minute's plan. And the share of the vocabulary that it takes at most where it pays."""
+"""Times its frequency that a token is in a step's softmax by chance. In a minute's plan 2,300 taught 0.003 nats a
+character more than all tokens do, 840 0.001 less (one seed). And the share of the vocabulary that it takes at most
+where it pays."""
 
 
 def drawn(vocab_size: int, samples: int) -> float:
