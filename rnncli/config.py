@@ -151,7 +151,7 @@ class TrainConfig:
     clip_norm: float = option(1.0, "Longest gradient, as a global norm; 0: no clipping.", low=0, panel="Training")
     weight_decay: float = option(0.0, "Decoupled weight decay.", low=0, panel="Training")
     softmax_samples: int = option(
-        0, "Each step's softmax takes a token by chance, so many times its frequency; 0: all.", low=0, panel="Training"
+        0, "A step's softmax has a token by chance, N times its frequency; 0: all.", low=0, high=10**9, panel="Training"
     )
     share_spelling: bool = option(False, "Words of like spelling share what they learn.", either=True, panel="Training")
     patience: int = option(

@@ -52,6 +52,19 @@ def softmax(logits_NV: Tensor) -> tuple[Tensor, Tensor]:
     return logits_NV.amax(1).float() - p_NV.amax(1).float().log(), p_NV
 
 
+def relative(weights_N: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """The largest weight, and all by it, (N, 1): 1 / tokens would leave float16's range until the products are made."""
+    most = weights_N.max().clamp(min=torch.finfo(torch.float32).tiny)
+    return most, (weights_N / most).unsqueeze(1).to(dtype)
+
+
+def weighed(saved: tuple[Tensor, ...], grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients of features, head and biases. ``saved``: those without the weights; the weights; the largest."""
+    grad_features, grad_head, grad_bias, weights_N, most = saved
+    features = (grad_features * (weights_N * grad).unsqueeze(1)).to(grad_features.dtype)
+    return features, grad_head * (most * grad), grad_bias * (most * grad)
+
+
 class _Loss(torch.autograd.Function):
     """-sum(weight * log p), with its gradient made in the same pass: each chunk's logits exist once only."""
 
@@ -61,9 +74,7 @@ class _Loss(torch.autograd.Function):
     ) -> Tensor:
         dtype = features_ND.dtype
         head, bias = head_VD.to(dtype), bias_V.to(dtype)
-        # Weights of 1 / tokens would leave float16's range: they are 0 to 1 until the products are made.
-        most = weights_N.max().clamp(min=torch.finfo(torch.float32).tiny)
-        relative_N1 = (weights_N / most).unsqueeze(1).to(dtype)
+        most, relative_N1 = relative(weights_N, dtype)
         counted_ND = features_ND * relative_N1
         grad_features = torch.empty_like(features_ND)
         grad_head, grad_bias = torch.zeros_like(head_VD), torch.zeros_like(bias_V)
@@ -84,16 +95,7 @@ class _Loss(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
-        grad_features, grad_head, grad_bias, weights_N, most = ctx.saved_tensors
-        (grad,) = grads
-        each_N1 = (weights_N * grad).unsqueeze(1)
-        return (
-            (grad_features * each_N1).to(grad_features.dtype),
-            grad_head * (most * grad),
-            grad_bias * (most * grad),
-            None,
-            None,
-        )
+        return *weighed(ctx.saved_tensors, *grads), None, None
 
 
 def weighted_loss(features_ND: Tensor, head_VD: Tensor, bias_V: Tensor, targets_N: Tensor, weights_N: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rnncli.nn.likelihood import chunks, softmax
+from rnncli.nn.likelihood import chunks, relative, softmax, weighed
 
 EVEN = 64
 """Tokens are drawn in multiples of so many: a processor's kernels are made anew for each size that they meet."""
@@ -79,8 +79,7 @@ class _SampledLoss(torch.autograd.Function):
         head, bias = head_VD[ids].to(dtype), (bias_V[ids] - logs).to(dtype)
         place_V = ids.new_full((len(bias_V),), -1)
         place_V[ids] = torch.arange(len(ids), device=ids.device)
-        most = weights_N.max().clamp(min=torch.finfo(torch.float32).tiny)
-        relative_N1 = (weights_N / most).unsqueeze(1).to(dtype)
+        most, relative_N1 = relative(weights_N, dtype)
         grad_features, counted_ND = torch.empty_like(features_ND), features_ND * relative_N1
         grad_head, grad_bias = torch.zeros_like(head_VD), torch.zeros_like(bias_V)
         grad_KD, grad_K = head_VD.new_zeros(head.shape), bias_V.new_zeros(len(ids))
@@ -105,10 +104,7 @@ class _SampledLoss(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        grad_features, grad_head, grad_bias, weights_N, most = ctx.saved_tensors
-        (grad,) = grads
-        features = (grad_features * (weights_N * grad).unsqueeze(1)).to(grad_features.dtype)
-        return features, grad_head * (most * grad), grad_bias * (most * grad), None, None, None
+        return *weighed(ctx.saved_tensors, *grads), None, None, None
 
 
 def _beside(logits_NK: Tensor, own_N: Tensor, at_N: Tensor) -> tuple[Tensor, Tensor, Tensor]:

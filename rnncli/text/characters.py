@@ -9,6 +9,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+MOST_COMMON, MOST_DISTINCT = 12_000, 65_536 - 256
+"""Characters that are tokens at most, of the hybrid tokenizer and of the one of characters."""
+
 Codes: TypeAlias = "NDArray[np.uint8] | NDArray[np.uint32]"
 
 

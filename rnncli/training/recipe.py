@@ -14,6 +14,7 @@ from rnncli.device import Machine, choose_precision
 from rnncli.errors import DeviceError
 from rnncli.precision import parameter_count
 from rnncli.spec import state_width
+from rnncli.text.characters import MOST_COMMON, MOST_DISTINCT
 from rnncli.text.coverage import tokens_a_char
 from rnncli.text.resemblance import MOST_TOKENS
 from rnncli.text.survey import CorpusFacts, guess_unit
@@ -167,8 +168,8 @@ def _text(choose: Chooser, facts: CorpusFacts, machine: Machine, seconds: float,
     else:
         words = choose("vocab_size", words, why, name="vocabulary")
     size = {
-        "hybrid": 256 + min(facts.common_chars, 12_000) + words,
-        "char": 256 + min(facts.distinct_chars, 65_280),
+        "hybrid": 256 + min(facts.common_chars, MOST_COMMON) + words,
+        "char": 256 + min(facts.distinct_chars, MOST_DISTINCT),
         "byte": 256,
         "bpe": words,
         "word": words + 2,
@@ -230,7 +231,7 @@ def _training(
         longest = per_line * max(1.0, facts.p95_line / max(1.0, facts.mean_line))
         bptt = int(min(256, max(16, longest)))
         choose("bptt", bptt, "longer lines are read in pieces")
-        # Fewer than 32 rows take a processor almost as long as 32.
+        # A processor takes 32 rows of 65 tokens in a quarter more time than 22.
         most = max(1500 / per_line, min(32, 4000 / per_line)) if machine.kind == "cpu" else 8000 / per_line
         rows = int(min(512, max(8, most)))
         rows = side_by_side(min(rows, tokens / per_line / 4))

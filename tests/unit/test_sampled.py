@@ -20,13 +20,13 @@ CPU = torch.device("cpu")
 N, D, V = 40, 6, 30
 
 
-def network_parts(dtype: torch.dtype = torch.float32) -> tuple[Tensor, ...]:
+def network_parts() -> tuple[Tensor, ...]:
     """Features, head, biases, targets and weights, of which some are 0."""
     generator = torch.Generator().manual_seed(3)
     features, head, bias = (torch.randn(*size, generator=generator) for size in ((N, D), (V, D), (V,)))
     targets = torch.randint(0, V, (N,), generator=generator)
     weights = torch.rand(N, generator=generator) * (torch.arange(N) % 5 != 0)
-    return *(t.to(dtype).requires_grad_() for t in (features, head, bias)), targets, weights / weights.sum()
+    return *(t.requires_grad_() for t in (features, head, bias)), targets, weights / weights.sum()
 
 
 def drawn(ids: list[int], chance: list[float]) -> Drawn:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rnncli.config import TokenizerConfig, TokenizerKind
-from rnncli.text.tokenizers import char, hybrid
+from rnncli.text.characters import MOST_COMMON, MOST_DISTINCT
 from rnncli.text.tokenizers.base import MOST_ENTRIES, Encoding, Ids, Tokenizer
 from rnncli.text.tokenizers.bpe import BPETokenizer
 from rnncli.text.tokenizers.byte import ByteTokenizer
@@ -23,9 +23,9 @@ TOKENIZERS: dict[TokenizerKind, type[Tokenizer]] = {
 }
 
 BESIDE: dict[TokenizerKind, int] = {
-    "hybrid": 256 + hybrid.MOST_CHARACTERS,
+    "hybrid": 256 + MOST_COMMON,
     "word": 2,
-    "char": 256 + char.MOST_CHARACTERS,
+    "char": 256 + MOST_DISTINCT,
     "bpe": 257,
     "byte": 256,
 }

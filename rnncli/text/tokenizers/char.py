@@ -8,13 +8,12 @@ from typing import Any, ClassVar, Self
 import tokenizers
 
 from rnncli.config import TokenizerConfig, TokenizerKind
-from rnncli.text.characters import CharacterCounts, code_points
+from rnncli.text.characters import MOST_DISTINCT, CharacterCounts, code_points
 from rnncli.text.tokenizers.hf import HFTokenizer, OtherKindError
 from rnncli.text.tokenizers.spelling import assemble, characters, pieces, spelled_bytes
 
 PATTERN = r"\n|[^\n]{1,16}"
 """Sixteen at a time only because that is twice as fast as one: a pre-token is never looked up whole."""
-MOST_CHARACTERS = 65_536 - 256
 
 
 class CharTokenizer(HFTokenizer):
@@ -32,7 +31,7 @@ class CharTokenizer(HFTokenizer):
         counts = CharacterCounts()
         for piece in pieces(blocks):
             counts.add(code_points(piece))
-        kept = characters(counts, at_least=1, at_most=MOST_CHARACTERS, lowercase=config.lowercase)
+        kept = characters(counts, at_least=1, at_most=MOST_DISTINCT, lowercase=config.lowercase)
         return cls(assemble(kept, PATTERN, lowercase=config.lowercase, whole=False))
 
     @classmethod

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tokenizers import models, normalizers, pre_tokenizers, trainers
 
 from rnncli.config import TokenizerConfig, TokenizerKind
-from rnncli.text.characters import CharacterCounts, often_enough
+from rnncli.text.characters import MOST_COMMON, CharacterCounts, often_enough
 from rnncli.text.tokenizers.base import Ids
 from rnncli.text.tokenizers.hf import HFTokenizer
 from rnncli.text.tokenizers.spelling import assemble, characters, counted, pieces, spelled_bytes
@@ -34,7 +34,6 @@ PATTERN = "|".join(
         r"[^\S\n]{1,48}",
     )
 )
-MOST_CHARACTERS = 12_000
 _SINGLE = 200_000
 """More than there are one-character pre-tokens: how far down the list the words may begin."""
 
@@ -54,9 +53,7 @@ class HybridTokenizer(HFTokenizer):
     def train(cls, blocks: Iterable[str], config: TokenizerConfig) -> Self:
         counts = CharacterCounts()
         words = _frequent(counted(pieces(blocks), counts), config)
-        chars = characters(
-            counts, at_least=often_enough(counts.total), at_most=MOST_CHARACTERS, lowercase=config.lowercase
-        )
+        chars = characters(counts, at_least=often_enough(counts.total), at_most=MOST_COMMON, lowercase=config.lowercase)
         return cls(assemble([*chars, *words], PATTERN, lowercase=config.lowercase, whole=True))
 
     def _spelled(self, ids: Ids, words: Ids) -> NDArray[np.bool_]:
