@@ -12,6 +12,9 @@ from rnncli.errors import DeviceError
 
 DeviceKind = Literal["cpu", "cuda", "mps"]
 
+TENSOR_CORES = (7, 0)
+"""CUDA's compute capability from which a GPU multiplies float16 in hardware (Volta)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
@@ -23,6 +26,8 @@ class Machine:
     memory: int
     fast_bf16: bool
     """Matrix products in bfloat16 are faster than in float32."""
+    fast_fp16: bool = False
+    """The same of float16: a GPU with tensor cores, whose fastest recurrent kernels are for float16 alone."""
 
 
 class Launched(NamedTuple):
@@ -79,8 +84,9 @@ def _gpu(device: Device, threads: int) -> Machine | None:
     if device in ("auto", "cuda") and torch.cuda.is_available():
         free, _ = torch.cuda.mem_get_info()
         bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        fp16 = torch.cuda.get_device_capability() >= TENSOR_CORES
         name = torch.cuda.get_device_name()
-        return Machine(kind="cuda", name=name, threads=threads, memory=free, fast_bf16=bf16)
+        return Machine(kind="cuda", name=name, threads=threads, memory=free, fast_bf16=bf16, fast_fp16=fp16)
     if device == "mps" and torch.backends.mps.is_available():
         return Machine(kind="mps", name="Apple GPU", threads=threads, memory=available_memory(), fast_bf16=False)
     return None
@@ -159,5 +165,5 @@ def choose_precision(wanted: Arithmetic, machine: Machine) -> Literal["fp32", "b
     if wanted == "fp16" and machine.kind != "cuda":
         raise DeviceError(f"--precision fp16 needs a CUDA device, not {machine.kind}", hint="Use bf16 or fp32.")
     if wanted == "auto":
-        return "bf16" if machine.fast_bf16 else "fp32"
+        return "fp16" if machine.fast_fp16 else "bf16" if machine.fast_bf16 else "fp32"
     return wanted

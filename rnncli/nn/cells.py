@@ -6,9 +6,10 @@ Shapes: B batch, T time, E input width, H hidden, S state width (H, or 2H for cr
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -105,6 +106,8 @@ class RecurrentLayer(nn.Module):
             return self._by_hand(x_BTE, state, R)
         hx = tuple(array.unsqueeze(0) for array in state)
         given = hx if self.cell == "lstm" else hx[0]
+        if x_BTE.device.type == "cuda":
+            return self._cudnn(kernel, x_BTE, hx, R)
         weights: tuple[Tensor, ...] = (self.W, R, self.B[0], self.B[1])
         if torch.is_autocast_enabled(x_BTE.device.type) and not (self.cell == "lstm" and _has_fused_lstm(x_BTE.device)):
             # These kernels are a loop of products, and autocast would cast R anew at each step: once is enough.
@@ -114,6 +117,22 @@ class RecurrentLayer(nn.Module):
             weights = (self.W.to(dtype), R.to(dtype), self.B[0].to(dtype), self.B[1].to(dtype))
         y, *after = kernel(x_BTE, given, weights, True, 1, 0.0, self.training, False, True)
         return y, tuple(array.squeeze(0) for array in after)
+
+    def _cudnn(self, kernel: Kernel, x_BTE: Tensor, hx: LayerState, R: Tensor) -> tuple[Tensor, LayerState]:
+        """On a GPU. Autocast would run it in float16 whatever it was told, and take the weights apart and together."""
+        dtype = torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else x_BTE.dtype
+        weights, hx = self._in_one_piece(R, dtype), tuple(array.to(dtype) for array in hx)
+        given = hx if self.cell == "lstm" else hx[0]
+        with torch.autocast("cuda", enabled=False), exact_float32():
+            y, *after = kernel(x_BTE.to(dtype), given, weights, True, 1, 0.0, self.training, False, True)
+        return y, tuple(array.squeeze(0) for array in after)
+
+    def _in_one_piece(self, R: Tensor, dtype: torch.dtype) -> tuple[Tensor, ...]:
+        """The weights as cuDNN wants them: one after another in one block of memory; else it copies them, and warns."""
+        parts = (self.W, R, self.B)
+        whole = torch.cat([part.flatten() for part in parts]).to(dtype)
+        W, R_whole, B = whole.split([part.numel() for part in parts])
+        return (W.view_as(self.W), R_whole.view_as(R), *B.view_as(self.B).unbind())
 
     def _is_beyond_onednn(self, x_BTE: Tensor) -> bool:
         learning = torch.is_grad_enabled() and x_BTE.device.type == "cpu" and torch.is_autocast_enabled("cpu")
@@ -131,12 +150,28 @@ class RecurrentLayer(nn.Module):
         assert order is not None
         assert back is not None
         hx = tuple(array.index_select(0, order).unsqueeze(0) for array in state)
-        weights = (self.W, R, self.B[0], self.B[1])
-        y, *after = torch.lstm(packed.data, packed.batch_sizes, hx, weights, True, 1, 0.0, self.training, False)
+        on_gpu = x_BTE.device.type == "cuda"
+        weights = self._in_one_piece(R, x_BTE.dtype) if on_gpu else (self.W, R, self.B[0], self.B[1])
+        with exact_float32():
+            y, *after = torch.lstm(packed.data, packed.batch_sizes, hx, weights, True, 1, 0.0, self.training, False)
         y_BTS, _ = pad_packed_sequence(packed._replace(data=y), batch_first=True, total_length=x_BTE.shape[1])
         real = (lengths_B > 0).to(y.device).unsqueeze(1)
         ended = (array.squeeze(0).index_select(0, back) for array in after)
         return y_BTS, tuple(torch.where(real, new, old.to(new.dtype)) for new, old in zip(ended, state, strict=True))
+
+
+@contextmanager
+def exact_float32() -> Iterator[None]:
+    """Within it, and on the way back through what ran in it if that is within it too, float32 is float32.
+
+    Unless told, cuDNN's recurrent layers round it to TF32, which has the digits of float16.
+    """
+    rnn: Any = torch.backends.cudnn.rnn  # has no types
+    before, rnn.fp32_precision = rnn.fp32_precision, "ieee"
+    try:
+        yield
+    finally:
+        rnn.fp32_precision = before
 
 
 @cache

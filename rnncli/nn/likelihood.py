@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-CHUNK_BYTES = 1 << 24
-"""Of logits held at once, so that N x V never lies in memory however large the vocabulary."""
+CHUNK_BYTES, CHUNK_BYTES_GPU = 1 << 24, 1 << 27
+"""Of logits held at once, so that N x V never lies in memory however large the vocabulary. A GPU wants large pieces."""
 
 
 def all_logprobs(logits_NV: Tensor) -> Tensor:
@@ -26,9 +26,10 @@ def target_logprobs(logits_NV: Tensor, targets_N: Tensor) -> Tensor:
     return all_logprobs(logits_NV).gather(-1, targets_N.unsqueeze(-1)).squeeze(-1)
 
 
-def chunks(tokens: int, vocab_size: int, bytes_each: int = 4) -> list[slice]:
-    """The tokens in parts whose logits, of ``bytes_each``, are made at once."""
-    rows = max(16, CHUNK_BYTES // (bytes_each * vocab_size))
+def chunks(tokens: int, vocab_size: int, bytes_each: int = 4, *, device: str = "cpu") -> list[slice]:
+    """The tokens in parts whose logits, of ``bytes_each``, are made at once on a kind of device."""
+    at_once = CHUNK_BYTES_GPU if device == "cuda" else CHUNK_BYTES
+    rows = max(16, at_once // (bytes_each * vocab_size))
     return [slice(start, start + rows) for start in range(0, tokens, rows)]
 
 
@@ -37,7 +38,7 @@ def token_logprobs(features_ND: Tensor, head_VD: Tensor, bias_V: Tensor, targets
     with torch.no_grad():
         parts = [
             target_logprobs(torch.addmm(bias_V, features_ND[span], head_VD.t()), targets_N[span])
-            for span in chunks(len(features_ND), len(bias_V))
+            for span in chunks(len(features_ND), len(bias_V), device=features_ND.device.type)
         ]
     return torch.cat(parts) if parts else features_ND.new_zeros(0)
 
@@ -79,14 +80,14 @@ class _Loss(torch.autograd.Function):
         grad_features = torch.empty_like(features_ND)
         grad_head, grad_bias = torch.zeros_like(head_VD), torch.zeros_like(bias_V)
         total = torch.zeros((), dtype=torch.float32, device=features_ND.device)
-        for span in chunks(len(features_ND), len(bias_V), dtype.itemsize):
+        for span in chunks(len(features_ND), len(bias_V), dtype.itemsize, device=features_ND.device.type):
             targets = targets_N[span]
             logits = torch.addmm(bias, features_ND[span], head.t())
             logsum, grad = softmax(logits)
             logprobs = logits.gather(1, targets.unsqueeze(1)).squeeze(1).float() - logsum
             total -= (logprobs * weights_N[span]).sum()
             # d loss / d logits = weight * (softmax - one hot); the weight comes in where there are fewer numbers
-            grad[torch.arange(len(targets), device=grad.device), targets] = torch.expm1(logprobs).to(dtype)
+            grad.scatter_(1, targets.unsqueeze(1), torch.expm1(logprobs).to(dtype).unsqueeze(1))
             torch.mm(grad, head, out=grad_features[span])
             grad_head += grad.t() @ counted_ND[span]
             grad_bias += (grad.t() @ relative_N1[span]).squeeze(1)

@@ -84,7 +84,7 @@ class _SampledLoss(torch.autograd.Function):
         grad_head, grad_bias = torch.zeros_like(head_VD), torch.zeros_like(bias_V)
         grad_KD, grad_K = head_VD.new_zeros(head.shape), bias_V.new_zeros(len(ids))
         total = torch.zeros((), dtype=torch.float32, device=features_ND.device)
-        for span in chunks(len(features_ND), len(ids), dtype.itemsize):
+        for span in chunks(len(features_ND), len(ids), dtype.itemsize, device=features_ND.device.type):
             features, targets = features_ND[span], targets_N[span]
             own = _own_logits(features, head_VD, bias_V, targets)
             logprobs, grad, outside = _beside(torch.addmm(bias, features, head.t()), own, place_V[targets])

@@ -109,15 +109,14 @@ class Learner:
             if self.resembling is not None:
                 embedding = self.resembling(embedding)
             features_BTD, after = self.model(inputs, state, noise=noise, embedding=embedding)
-            features_ND = features_BTD.flatten(0, 1).to(self.dtype)
-            weights_N = counted.flatten().float() / tokens
-            head = self.model.head_beside(embedding)
-            network = features_ND, head, self.model.bias
-            if self.chance_V is None:
-                loss = weighted_loss(*network, targets.flatten(), weights_N)
-            else:
-                drawn = Drawn.of(self.chance_V, random_for(self.config.seed, 3, step), self.device)
-                loss = sampled_loss(*network, targets.flatten(), weights_N, drawn)
+        # The loss chooses its precisions itself: on a GPU autocast would make float32 of some of its products.
+        network = features_BTD.flatten(0, 1).to(self.dtype), self.model.head_beside(embedding), self.model.bias
+        weights_N = counted.flatten().float() / tokens
+        if self.chance_V is None:
+            loss = weighted_loss(*network, targets.flatten(), weights_N)
+        else:
+            drawn = Drawn.of(self.chance_V, random_for(self.config.seed, 3, step), self.device)
+            loss = sampled_loss(*network, targets.flatten(), weights_N, drawn)
         torch.autograd.backward(loss * scale)
         return loss.detach(), after
 

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 import torch
 
+from rnncli.nn.cells import exact_float32
+
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """glibc's names of the parameters of mallopt(3)."""
 KEPT, USUAL = (1 << 31) - 1, 128 * 1024
@@ -15,7 +17,7 @@ KEPT, USUAL = (1 << 31) - 1, 128 * 1024
 
 @contextmanager
 def set_for_training(threads: int) -> Iterator[None]:
-    """PyTorch's threads, denormals as zeros, and buffers that stay.
+    """PyTorch's threads, denormals as zeros, float32 as it is on GPUs too, and buffers that stay.
 
     Denormals: flushing them costs nothing and saves stalls, but it would hold for whatever else this process does.
     Buffers: glibc gives blocks of some megabytes back to the system and gets them anew, zeroed page by page, in each
@@ -28,7 +30,8 @@ def set_for_training(threads: int) -> Iterator[None]:
         libc.mallopt(M_MMAP_THRESHOLD, KEPT)
         libc.mallopt(M_TRIM_THRESHOLD, KEPT)
     try:
-        yield
+        with exact_float32():
+            yield
     finally:
         torch.set_flush_denormal(False)
         if libc is not None:

@@ -47,10 +47,12 @@ def test_a_gpu_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (7 << 30, 8 << 30))
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Big One")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
     for wanted in ("auto", "cuda"):
         kind: Any = wanted
         machine = find_machine(kind, 2)
-        assert (machine.kind, machine.name, machine.memory, machine.fast_bf16) == ("cuda", "Big One", 7 << 30, True)
+        assert (machine.kind, machine.name, machine.memory) == ("cuda", "Big One", 7 << 30)
+        assert (machine.fast_bf16, machine.fast_fp16) == (True, True)
     assert find_machine("cpu").kind == "cpu"
 
 
@@ -62,8 +64,8 @@ def test_threads_have_bounds(threads: int) -> None:
 
 def test_auto_precision_is_the_fast_one() -> None:
     slow, fast = MACHINE, dataclasses.replace(MACHINE, fast_bf16=True)
-    gpu = dataclasses.replace(fast, kind="cuda")
-    assert [choose_precision("auto", m) for m in (slow, fast, gpu)] == ["fp32", "bf16", "bf16"]
+    gpu = dataclasses.replace(fast, kind="cuda", fast_fp16=True)
+    assert [choose_precision("auto", m) for m in (slow, fast, gpu)] == ["fp32", "bf16", "fp16"]
     assert [choose_precision("fp32", m) for m in (slow, fast, gpu)] == ["fp32"] * 3
     assert [choose_precision("bf16", m) for m in (slow, fast, gpu)] == ["bf16"] * 3
     assert choose_precision("fp16", gpu) == "fp16"
