@@ -131,7 +131,7 @@ class RecurrentLayer(nn.Module):
         """The weights as cuDNN wants them: one after another in one block of memory; else it copies them, and warns."""
         parts = (self.W, R, self.B)
         whole = torch.cat([part.flatten() for part in parts]).to(dtype)
-        W, R_whole, B = whole.split([part.numel() for part in parts])
+        W, R_whole, B = torch.split(whole, [part.numel() for part in parts])
         return (W.view_as(self.W), R_whole.view_as(R), *B.view_as(self.B).unbind())
 
     def _is_beyond_onednn(self, x_BTE: Tensor) -> bool:

@@ -5,6 +5,7 @@ Shapes: V vocabulary, E embedding, F features.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, NamedTuple
 
 import torch
@@ -23,7 +24,18 @@ class _Bags(NamedTuple):
 
     def times(self, vectors: Tensor) -> Tensor:
         """The product with ``vectors``, (columns, E)."""
+        if vectors.is_cuda:
+            return self.matrix(len(vectors)) @ vectors
         return F.embedding_bag(self.columns, vectors, self.starts, mode="sum", per_sample_weights=self.weights)
+
+    def matrix(self, columns: int) -> Tensor:
+        """The same as PyTorch has it. For GPUs, whose bags are added up one number after another: the bag of all words
+        with a space before them took 2 ms of a step, and with this all together 0.06."""
+        ends = F.pad(self.starts, (0, 1), value=len(self.columns))
+        size = len(self.starts), columns
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that it is new
+            return torch.sparse_csr_tensor(ends, self.columns, self.weights, size, check_invariants=False)
 
 
 class _Sums(torch.autograd.Function):

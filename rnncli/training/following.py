@@ -68,7 +68,7 @@ def _obey(trainer: Trainer) -> None:
         what, step, rate = trainer.ranks.ordered()
         match what:
             case Order.STEP:
-                trainer.learn(step, rate)
+                trainer.learn(step, rate)()
             case Order.SAVE:
                 trainer.learner.tensors()
             case Order.RESTORE:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +26,7 @@ from rnncli.training.job import Job
 from rnncli.training.optim import Average, LossScale, Optimizer, Tensors, clip_gradients
 from rnncli.training.progress import SHARED
 from rnncli.training.ranks import ALONE, Ranks
+from rnncli.training.recorded import TAKEN_BEFORE, RecordedStep, is_recordable, recorded_step
 from rnncli.training.state import Expected, under_prefix, with_prefix
 
 MOST_COUNTED, COUNTED_AT_ONCE = 1 << 24, 1 << 16
@@ -70,12 +71,40 @@ class Learner:
         self.dtype = DTYPES[precision]
         self.scale: LossScale | None = LossScale() if precision == "fp16" else None
         self.carried: State | None = None
+        self.recorded: RecordedStep | None = None
+        self._before_recording = TAKEN_BEFORE
 
     def autocast(self) -> Any:
         """The context in which the network's products run in the chosen precision."""
         if self.dtype == torch.float32:
             return nullcontext()
         return torch.autocast(self.device.type, self.dtype)
+
+    def launch(self, batch: Batch, learning_rate: float, step: int, *, carry: bool) -> Callable[[], StepResult]:
+        """Begin a step like ``step``; what is given back waits for its end.
+
+        Where steps are recorded the device works meanwhile, and the processor may go on.
+        """
+        if not is_recordable(self, carry=carry):
+            result = self.step(batch, learning_rate, step, carry=carry)
+            return lambda: result
+        if not self._before_recording and self.carried is not None:
+            self.recorded = recorded_step(self, batch, self.carried)
+        self._before_recording -= 1
+        if self.recorded is None:
+            result = self.step(batch, learning_rate, step, carry=carry)
+            return lambda: result
+        tokens, scale = int(batch.counted_BT.sum()), self.scale.value if self.scale else 1.0
+        wait = self.recorded(batch, learning_rate, scale, tokens, _mixed(self.config.seed, step))
+        self.carried = self.recorded.state
+
+        def result_of() -> StepResult:
+            loss, norm = wait()
+            finite = math.isfinite(loss) and math.isfinite(norm)
+            self.scale = self.scale.after(finite=finite) if self.scale else None
+            return StepResult(loss, norm, tokens, finite)
+
+        return result_of
 
     def step(self, batch: Batch, learning_rate: float, step: int, *, carry: bool) -> StepResult:
         """Take one step. Dropout is drawn from (seed, step) alone. ``carry``: go on from the last batch's state."""
@@ -103,22 +132,35 @@ class Learner:
             return torch.zeros((), device=self.device), state
         inputs, targets, counted = (self._tensor(a) for a in (mine.inputs_BT, mine.targets_BT, mine.counted_BT))
         rows = self.ranks.rows(of) if self.ranks.world > 1 else None
-        noise = Noise(_generator(self.device, self.config.seed, step), rows, of)
-        with self.autocast():
-            embedding = self.model.embedding
-            if self.resembling is not None:
-                embedding = self.resembling(embedding)
-            features_BTD, after = self.model(inputs, state, noise=noise, embedding=embedding)
-        # The loss chooses its precisions itself: on a GPU autocast would make float32 of some of its products.
-        network = features_BTD.flatten(0, 1).to(self.dtype), self.model.head_beside(embedding), self.model.bias
-        weights_N = counted.flatten().float() / tokens
-        if self.chance_V is None:
-            loss = weighted_loss(*network, targets.flatten(), weights_N)
-        else:
+        generator = torch.Generator(self.device).manual_seed(_mixed(self.config.seed, step))
+        drawn = None
+        if self.chance_V is not None:
             drawn = Drawn.of(self.chance_V, random_for(self.config.seed, 3, step), self.device)
-            loss = sampled_loss(*network, targets.flatten(), weights_N, drawn)
+        weights_N = counted.flatten().float() / tokens
+        loss, after = self.loss_of(inputs, targets.flatten(), weights_N, state, Noise(generator, rows, of), drawn)
         torch.autograd.backward(loss * scale)
         return loss.detach(), after
+
+    def loss_of(
+        self,
+        inputs_BT: Tensor,
+        targets_N: Tensor,
+        weights_N: Tensor,
+        state: State,
+        noise: Noise,
+        drawn: Drawn | None = None,
+    ) -> tuple[Tensor, State]:
+        """The loss, a float32 scalar, and the state after the batch. ``drawn``: the softmax's tokens; None: all."""
+        embedding = self.model.embedding
+        if self.resembling is not None:
+            embedding = self.resembling(embedding)
+        with self.autocast():
+            features_BTD, after = self.model(inputs_BT, state, noise=noise, embedding=embedding)
+        # The loss chooses its precisions itself: on a GPU autocast would make float32 of some of its products.
+        network = features_BTD.flatten(0, 1).to(self.dtype), self.model.head_beside(embedding), self.model.bias
+        if drawn is None:
+            return weighted_loss(*network, targets_N, weights_N), after
+        return sampled_loss(*network, targets_N, weights_N, drawn), after
 
     def _add_up(self, loss: Tensor) -> None:
         """Make of every process's loss and gradients those of the whole batch."""
@@ -177,6 +219,7 @@ class Learner:
 
     def load(self, tensors: Mapping[str, Tensor], *, average_updates: int, average_on: bool) -> None:
         """Take up what ``tensors`` gave."""
+        self.recorded, self._before_recording = None, TAKEN_BEFORE  # its tensors are not those any more
         with torch.no_grad():
             for name, value in under_prefix("parameter", tensors).items():
                 self.parameters[name].copy_(value)
@@ -230,7 +273,6 @@ def log_frequencies(ids: NDArray[np.unsignedinteger], vocab_size: int) -> NDArra
     return around
 
 
-def _generator(device: torch.device, seed: int, step: int) -> torch.Generator:
-    """Dropout's randomness at a step: no generator's state has to be kept."""
-    mixed = (seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9 + 0x94D049BB133111EB) % 2**63
-    return torch.Generator(device).manual_seed(mixed)
+def _mixed(seed: int, step: int) -> int:
+    """The seed of dropout's randomness at a step: no generator's state has to be kept."""
+    return (seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9 + 0x94D049BB133111EB) % 2**63

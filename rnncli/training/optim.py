@@ -31,14 +31,18 @@ class Optimizer:
         self._state: dict[str, Tensors] = {}
 
     @torch.no_grad()
-    def step(self, learning_rate: float) -> None:
-        """One update from the gradients that lie in the parameters; clears them."""
+    def step(self, learning_rate: float | Tensor, unless: Tensor | None = None) -> None:
+        """One update from the gradients that lie in the parameters; clears them.
+
+        AdamW in one kernel takes the rate as a tensor too, and leaves all as it is where ``unless`` is 1, so that
+        nobody has to look at either.
+        """
         for names, weight_decay in self._groups:
             taught = [name for name in names if self.parameters[name].grad is not None]
             if taught and self.config.optimizer == "adamw":
-                self._adamw(taught, learning_rate, weight_decay)
+                self._adamw(taught, learning_rate, weight_decay, unless)
             elif taught:
-                self._sgd(taught, learning_rate, weight_decay)
+                self._sgd(taught, float(learning_rate), weight_decay)
         self.skip()
 
     def skip(self) -> None:
@@ -62,7 +66,9 @@ class Optimizer:
                     for key, t in mine.items()
                 }
 
-    def _adamw(self, names: list[str], learning_rate: float, weight_decay: float) -> None:
+    def _adamw(
+        self, names: list[str], learning_rate: float | Tensor, weight_decay: float, unless: Tensor | None
+    ) -> None:
         """Loshchilov & Hutter 2019, in one kernel where the device has it."""
         parameters, gradients = self._of(names)
         for name, parameter in zip(names, parameters, strict=True):
@@ -87,6 +93,7 @@ class Optimizer:
             weight_decay=weight_decay,
             eps=1e-8,
             maximize=False,
+            found_inf=unless,
         )
 
     def _sgd(self, names: list[str], learning_rate: float, weight_decay: float) -> None:
@@ -182,4 +189,13 @@ def clip_gradients(parameters: Tensors, longest: float, scale: float = 1.0) -> f
         factor *= longest / norm
     if factor != 1.0 and norm == norm and norm != float("inf"):
         torch._foreach_mul_(grads, factor)
+    return norm
+
+
+def clip_unseen(parameters: Tensors, longest: float, scale: Tensor) -> Tensor:
+    """``clip_gradients`` where the device alone knows the numbers: the norm before, a float32 scalar."""
+    grads = [p.grad for p in parameters.values() if p.grad is not None]
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(grads))) / scale
+    factor = torch.clamp(longest / norm, max=1.0) if longest else torch.ones_like(norm)
+    torch._foreach_mul_(grads, factor / scale)
     return norm

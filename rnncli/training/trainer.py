@@ -12,18 +12,16 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 
-import numpy as np
-
 from rnncli.device import Machine
 from rnncli.errors import DivergedError
 from rnncli.events import Evaluated, Notice, Saved, StepDone, TrainEvent
 from rnncli.nn.model import LanguageModel
 from rnncli.nn.weights import from_arrays, to_arrays
-from rnncli.training.batches import Lines, Stream
 from rnncli.training.job import Job
 from rnncli.training.learner import Learner, StepResult, new_chances, new_model, new_resembling
 from rnncli.training.optim import LossScale
 from rnncli.training.ranks import ALONE, Order, Ranks
+from rnncli.training.reading import Reader
 from rnncli.training.schedule import Position, learning_rate
 from rnncli.training.state import Progress, as_int64, load_state, save_state
 
@@ -56,13 +54,9 @@ class Trainer:
         self.learner = self._fresh()
         self.shadow = LanguageModel(job.model).to(self.learner.device).eval().requires_grad_(False)
         self.progress = Progress()
-        self.stream = self.lines = None
-        if job.unit == "stream":
-            self.stream = Stream(job.ids, job.newline_id, job.train.batch_size, job.train.bptt)
-            self.positions = self.stream.start()
-        else:
-            self.lines = Lines(job.ids, job.starts, job.train.batch_size, job.train.bptt)
-            self.positions = np.zeros(0, np.int64)
+        self.reader = Reader(job)
+        self._launched: tuple[float, float, Callable[[], StepResult]] | None = None
+        """A step that has begun: when, with what learning rate, and what waits for its end."""
         self.stopping = False
         self.reason = "budget"
         self.validation = job.validation(MOST_LOOKED_AT)
@@ -87,11 +81,7 @@ class Trainer:
         train = self.job.train
         if train.steps is not None:
             return train.steps
-        if train.epochs is None:
-            return None
-        if self.lines is not None:
-            return max(1, math.ceil(train.epochs * self.lines.batches_per_epoch))
-        return max(1, math.ceil(train.epochs * len(self.job.ids) / (train.batch_size * train.bptt)))
+        return None if train.epochs is None else self.reader.steps(train.epochs)
 
     def request_stop(self) -> None:
         """End after this step, with a save."""
@@ -108,7 +98,7 @@ class Trainer:
 
     def load(self) -> bool:
         """``restore`` of this process alone."""
-        loaded = load_state(self.job.folder, self.learner.expected(self.positions, len(self.job.ids)))
+        loaded = load_state(self.job.folder, self.learner.expected(self.reader.positions, len(self.job.ids)))
         if loaded is None:
             self.learner, self.progress = self._fresh(), Progress()
             return False
@@ -116,7 +106,7 @@ class Trainer:
         self.learner.load(tensors, average_updates=progress.average_updates, average_on=progress.average_on)
         if self.learner.scale is not None:
             self.learner.scale = LossScale(progress.loss_scale, progress.good_steps)
-        self.positions = tensors["positions"].numpy()
+        self.reader.positions = tensors["positions"].numpy()
         self.progress = progress
         if progress.looked_at is not None:
             self.look_at(progress.looked_at)
@@ -135,9 +125,14 @@ class Trainer:
         # A run that was given more time has marks before it again.
         self.progress = replace(self.progress, marks=min(self.progress.marks, self._marks()))
         bad = 0
-        while not self._finished():
+        while self._launched is not None or not self._finished():
             result, event = self._step()
+            # A device that needs nobody while it works has its next step before anybody looks at the last one.
+            if self.learner.recorded is not None and result.taken and not self._pauses():
+                self._launched = self._launch()
             yield event
+            if self._launched is not None:
+                continue
             bad = 0 if result.taken else bad + 1
             if bad >= BAD_STEPS:
                 yield self._go_back()
@@ -145,7 +140,7 @@ class Trainer:
             if self._evaluation_due():
                 yield self._evaluate()
                 yield self._save()
-            elif self.now() - self._saved_at > SAVE_SECONDS:
+            elif self._save_due():
                 yield self._save()
         if self.progress.best is None:
             before, first = self.progress, self._evaluate()
@@ -192,18 +187,28 @@ class Trainer:
             return self.progress.step == total or (bool(every) and self.progress.step % every == 0)
         return self._marks() > self.progress.marks
 
+    def _save_due(self) -> bool:
+        return self.now() - self._saved_at > SAVE_SECONDS
+
+    def _pauses(self) -> bool:
+        """Whether something else comes before the next step."""
+        return self._finished() or self._evaluation_due() or self._save_due()
+
     def _marks(self) -> int:
         return sum(self.share() >= mark for mark in EVALUATIONS[:-1])
 
     # -- what it does
 
-    def _step(self) -> tuple[StepResult, StepDone]:
-        begin = self.now()
-        progress, train = self.progress, self.job.train
+    def _launch(self) -> tuple[float, float, Callable[[], StepResult]]:
+        begin, progress = self.now(), self.progress
         position = Position(progress=self.share(), step=progress.step, plateaus=progress.plateaus)
-        rate = learning_rate(position, train) * progress.rate_scale
+        rate = learning_rate(position, self.job.train) * progress.rate_scale
         self.ranks.order(Order.STEP, progress.step, rate)
-        result = self.learn(progress.step, rate)
+        return begin, rate, self.learn(progress.step, rate)
+
+    def _step(self) -> tuple[StepResult, StepDone]:
+        begin, rate, ended = self._launched or self._launch()
+        self._launched, result = None, ended()
         self.progress = self.progress.after(result.loss, result.tokens, taken=result.taken)
         seconds = max(1e-9, self.now() - begin)
         share = self.share()
@@ -222,15 +227,12 @@ class Trainer:
             skipped=self.progress.skipped,
         )
 
-    def learn(self, step: int, rate: float) -> StepResult:
-        """Learn from the batch of a step."""
-        seed = self.job.train.seed
-        if self.stream is not None:
-            batch, self.positions = self.stream.batch(seed, step, self.positions)
-        else:
-            assert self.lines is not None
-            batch = self.lines.batch(seed, step)
-        return self.learner.step(batch, rate, step, carry=self.stream is not None)
+    def learn(self, step: int, rate: float) -> Callable[[], StepResult]:
+        """Begin to learn from the batch of a step; what is given back waits for the end."""
+        ended = self.learner.launch(self.reader.batch(step), rate, step, carry=self.reader.carries)
+        if self.learner.recorded is not None:
+            self.reader.prepare(step + 1)
+        return ended
 
     def _go_back(self) -> Notice:
         """Take up the last good state again at half the rate; give up after a few times."""
@@ -291,7 +293,7 @@ class Trainer:
         self._since = self._saved_at = now
         self._last_saved = self.progress.step
         self.ranks.order(Order.SAVE)
-        tensors = {**self.learner.tensors(), "positions": as_int64(self.positions)}
+        tensors = {**self.learner.tensors(), "positions": as_int64(self.reader.positions)}
         save_state(self.job.folder, self.progress, tensors)
         best = self.progress.best_step == self.progress.step
         return Saved(step=self.progress.step, folder=str(self.job.folder), best=best, seconds=now - self.started)

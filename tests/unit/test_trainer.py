@@ -184,8 +184,8 @@ def test_epochs_are_steps(tmp_path: Path, clock: Clock) -> None:
     stream = trainer_of(job(tmp_path, epochs=2.5), clock)
     assert stream.total_steps == -(-int(2.5 * 600) // 32)
     lines = trainer_of(job(tmp_path, unit="lines", epochs=3), clock)
-    assert lines.lines is not None
-    assert lines.total_steps == 3 * lines.lines.batches_per_epoch
+    assert lines.reader.lines is not None
+    assert lines.total_steps == 3 * lines.reader.lines.batches_per_epoch
     assert only(StepDone, list(lines.run()))[-1].step == lines.total_steps
     assert lines.reason == "steps"
     assert lines.progress.tokens == 3 * 600
