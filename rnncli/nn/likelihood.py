@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-CHUNK_BYTES, CHUNK_BYTES_GPU = 1 << 24, 1 << 27
+CHUNK_BYTES, CHUNK_BYTES_GPU = 1 << 24, 1 << 26
 """Of logits held at once, so that N x V never lies in memory however large the vocabulary. A GPU wants large pieces."""
 
 

@@ -9,38 +9,23 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from rnncli.config import CellName, CorpusConfig, ModelConfig, TokenizerConfig, TokenizerKind, TrainConfig, Unit
-from rnncli.device import Machine, choose_precision
+from rnncli.config import CellName, CorpusConfig, ModelConfig, TokenizerConfig, TrainConfig
+from rnncli.device import Machine
 from rnncli.errors import DeviceError
 from rnncli.precision import parameter_count
 from rnncli.spec import state_width
 from rnncli.text.characters import MOST_COMMON, MOST_DISTINCT
 from rnncli.text.coverage import tokens_a_char
-from rnncli.text.resemblance import MOST_TOKENS
 from rnncli.text.survey import CorpusFacts, guess_unit
 from rnncli.training.choosing import Chooser, check_given, config_of
 from rnncli.training.memory import memory_needed
-from rnncli.training.pace import (
-    ENOUGH_STEPS,
-    LEAST_WIDTH,
-    MOST_WIDTH,
-    Pace,
-    by_heart,
-    embedding_width,
-    how_often,
-    peak_rate,
-    samples_for,
-    side_by_side,
-)
+from rnncli.training.pace import LEAST_WIDTH, MOST_WIDTH, Pace, embedding_width, rows_on_gpu, samples_for
 from rnncli.training.plan import Plan
+from rnncli.training.teaching import choose_dropout, choose_training
 
 DEFAULT_MINUTES = 5.0
 VALID_SHARE, VALID_FEWEST_CHARS, VALID_MOST_CHARS, VALID_TIME = 0.1, 20_000, 300_000, 0.05
 """Of the text held out: its share, its size, and the share of the time that reading it at the end may take."""
-WORDS: tuple[TokenizerKind, ...] = ("hybrid", "word", "bpe")
-"""Tokenizers whose tokens are words or parts of words, of which some are spelled alike."""
-SHARED_FROM = 1.4
-"""Passes over the text from which words share what they learn: before, steps are worth as much as they take."""
 PREPARATION_SHARE = 0.15
 PREPARATION_CHARS_PER_SECOND = 4e6
 """Reading, counting and encoding, measured on two cores: 65 MB of prose take 16 s."""
@@ -85,8 +70,8 @@ def _make_plan(facts: CorpusFacts, machine: Machine, choose: Chooser, widest: in
     share = _share(choose, facts, seconds, most)
     seconds /= _networks(choose)
     tokens, vocab_size = _text(choose, facts, machine, seconds, share)
-    hidden, read = _network(choose, machine, tokens, seconds, vocab_size, widest)
-    _training(choose, facts, machine, unit, tokens, hidden, read)
+    read = _network(choose, machine, tokens, seconds, vocab_size, widest)
+    choose_training(choose, facts, machine, unit, tokens, read)
     # Reading goes about three times as fast as training.
     fraction = _fraction(given.get("valid"), facts, 3 * VALID_TIME * read / tokens)
     model = config_of(ModelConfig, choose.values, vocab_size=vocab_size)
@@ -189,17 +174,17 @@ def _tokens(kind: str, facts: CorpusFacts, chars: float, words: int) -> float:
     return chars * (hybrid if kind == "hybrid" else least + 0.5 * (hybrid - least))
 
 
-def _network(
-    choose: Chooser, machine: Machine, tokens: float, seconds: float, vocab_size: int, widest: int
-) -> tuple[int, float]:
-    """Choose the network; return its hidden size, and how many tokens it can be trained on in the time."""
+def _network(choose: Chooser, machine: Machine, tokens: float, seconds: float, vocab_size: int, widest: int) -> float:
+    """Choose the network; return how many tokens it can be trained on in the time."""
     cell: CellName = choose("cell", "lstm", "the best per minute of the three")
     activation = choose("activation", "tanh", "") if "activation" in choose.given else "tanh"
-    layers = choose("layers", 1, "a second layer pays from a larger budget on")
+    deep = machine.kind == "cuda"
+    layers = choose("layers", 1 + deep, "a GPU has the time" if deep else "a second layer pays from a larger budget on")
     samples = samples_for(vocab_size, machine)
     why = "rare tokens enter a step's softmax by chance" if samples else "all tokens are in each step's softmax"
     samples = choose("softmax_samples", samples, why)
-    pace = Pace(machine=machine, cell=cell, layers=layers, vocab_size=vocab_size, samples=samples)
+    rows = rows_on_gpu(tokens)
+    pace = Pace(machine=machine, cell=cell, layers=layers, vocab_size=vocab_size, samples=samples, rows=rows)
     best = pace.best_width(tokens, seconds, widest)
     why = "the best balance of width and passes over the text in the time"
     hidden = choose("hidden_size", best, why if widest == MOST_WIDTH else "what the memory has room for")
@@ -208,79 +193,14 @@ def _network(
     choose("embedding_size", narrow, "as wide as the layer" if narrow == width else "narrower than the layer")
     choose("tie", True, f"one table of {vocab_size:,} tokens serves input and output")
     read = choose.given["epochs"] * tokens if choose.given.get("epochs") else pace.tokens_in(seconds, hidden)
-    passes = read / tokens
-    # Dropout slows learning while the text is new, and is what still teaches once it has been seen often.
     weights = parameter_count(config_of(ModelConfig, choose.values, vocab_size=vocab_size)) / tokens
-    much = by_heart(passes, weights)
-    why = "many passes"
-    if "steps" not in choose.given:
-        why = f"{weights:.2g} weights a token see the text {passes:.2g} times"
-    choose("dropout", round(0.45 * much, 2), why)
-    choose("input_dropout", round(0.3 * much, 2), why)
-    choose("recurrent_dropout", 0.0 if cell == "rnn" else round(0.25 * much, 2), why)
-    choose("embedding_dropout", 0.0, "locked dropout on the input does its work")
-    return hidden, read
-
-
-def _training(
-    choose: Chooser, facts: CorpusFacts, machine: Machine, unit: Unit, tokens: float, hidden: int, read: float
-) -> None:
-    """Choose how the network is trained."""
-    if unit == "lines":
-        per_line = max(2.0, tokens / max(1, facts.lines - facts.blank_lines))
-        longest = per_line * max(1.0, facts.p95_line / max(1.0, facts.mean_line))
-        bptt = int(min(256, max(16, longest)))
-        choose("bptt", bptt, "longer lines are read in pieces")
-        # A processor takes 32 rows of 65 tokens in a quarter more time than 22.
-        most = max(1500 / per_line, min(32, 4000 / per_line)) if machine.kind == "cpu" else 8000 / per_line
-        rows = int(min(512, max(8, most)))
-        rows = side_by_side(min(rows, tokens / per_line / 4))
-        choose("batch_size", rows, f"lines of about {per_line:.0f} tokens")
-    else:
-        rows = 64
-        if machine.kind == "cpu":
-            most = 32 if machine.fast_bf16 or tokens > 3e6 else 16
-            rows = int(min(most, max(16, read / 64 / ENOUGH_STEPS)))
-        bptt = int(min(64, max(32, read / rows / ENOUGH_STEPS)))
-        bptt = choose("bptt", bptt, "gradients reach back this far; the state reaches further")
-        rows = side_by_side(min(rows, tokens / (4 * bptt)))
-        choose("batch_size", rows, "small steps learn more from a small text")
-    rows = choose.values["batch_size"]
-    _optimizer(choose, hidden, choose.given.get("steps") or read / (rows * bptt), read / tokens)
-    precision = choose_precision(choose.given.get("precision", "auto"), machine)
-    why = "exact" if precision == "fp32" else "the device is faster with it"
-    choose.values["precision"] = precision
-    choose.note("precision", precision, "as you said" if "precision" in choose.given else why)
-    choose("seed", 1, "the same seed and steps give the same bits")
-
-
-def _optimizer(choose: Chooser, hidden: int, steps: float, passes: float) -> None:
-    """Choose the rule of the steps."""
-    adam = choose("optimizer", "adamw", "reaches a good model soonest") == "adamw"
-    peak = peak_rate(hidden, steps) if adam else 20.0
-    why = "wider networks and longer runs want less" if adam else "plain SGD wants much"
-    if choose.kept:
-        peak, why = 0.3 * peak, "the weights know something already: the full rate would forget it"
-    choose("learning_rate", peak, why)
-    why = "ends at 0 just when the budget does" if adam else "falls where validation stands still"
-    choose("schedule", "cosine" if adam else "plateau", why)
-    choose("warmup", 0.02 if adam else 0.0, "the first steps are small" if adam else "SGD needs none")
-    choose("ema", 0.0, "the schedule's end does the averaging")
-    decay = round(0.05 + 0.25 * how_often(passes), 2) if adam else 1.2e-6
-    choose("weight_decay", decay, "keeps what is learnt by heart small, the more the oftener the text is seen")
-    choose("clip_norm", 1.0 if adam else 0.25, "global norm")
-    words = choose.values["kind"] in WORDS and 0 < choose.values["vocab_size"] <= MOST_TOKENS
-    shares = adam and words and passes >= SHARED_FROM
-    why = "what love learns, Love and loves learn with it" if shares else "each token learns enough by itself"
-    choose("share_spelling", shares, why)
-    for name in ("decay_rate", "decay_steps", "staircase", "patience"):
-        if name in choose.given:
-            choose(name, None, "")
+    choose_dropout(choose, read / tokens, weights)
+    return read
 
 
 def _check_memory(choose: Chooser, model: ModelConfig, train: TrainConfig, machine: Machine) -> None:
     """Refuse what cannot fit; note what it will take."""
-    need = memory_needed(model, train)
+    need = memory_needed(model, train, machine.kind)
     choose.note("memory", f"{need / 1e6:,.0f} MB", f"of {machine.memory / 1e9:.1f} GB that can be used")
     if need > machine.memory:
         raise DeviceError(

@@ -32,7 +32,9 @@ def learner_of(cell: Any = "lstm", activation: Any = "tanh", *, spelled: bool = 
     model = network(config_of(cell, activation, **rates), dtype=torch.float32)
     config = TrainConfig(**{**PLAIN, "optimizer": "adamw", "weight_decay": 0.1, "clip_norm": 0.05, **settings})
     found = resemblance([" ab", "ab", "Ab", "cd", " cd", "e", "\n"])
-    return Learner(model, config, MACHINE, resembling=Resembling(found, model.config.embedding_size) if spelled else None)
+    return Learner(
+        model, config, MACHINE, resembling=Resembling(found, model.config.embedding_size) if spelled else None
+    )
 
 
 def batches(count: int) -> list[Batch]:
@@ -119,11 +121,9 @@ def test_where_it_fails_steps_are_taken_one_kernel_after_another(monkeypatch: py
 
 
 @pytest.mark.parametrize("interrupted", [False, True])
-def test_a_run_of_recorded_steps_is_the_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupted: bool
-) -> None:
+def test_a_run_of_recorded_steps_is_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupted: bool) -> None:
     """Each step once and in order, also where one has begun while another one's record is looked at."""
-    settings = {"steps": 60, "eval_every": 20, "optimizer": "adamw"}
+    settings: dict[str, Any] = {"steps": 60, "eval_every": 20, "optimizer": "adamw"}
     expected = list(Trainer(job(tmp_path / "a", **settings), MACHINE).run())
     monkeypatch.setattr("rnncli.training.recorded.RECORDED_ON", ("cpu",))
     trainer = Trainer(job(tmp_path / "b", **settings), MACHINE)

@@ -1,0 +1,99 @@
+"""How a network is trained, as the recipe chooses it: rows and windows, dropout, the optimizer. No torch."""
+
+from __future__ import annotations
+
+from rnncli.config import Unit
+from rnncli.device import Machine, choose_precision
+from rnncli.text.resemblance import MOST_TOKENS
+from rnncli.text.survey import CorpusFacts
+from rnncli.training.choosing import Chooser
+from rnncli.training.pace import (
+    ENOUGH_STEPS,
+    MANY_ROWS,
+    by_heart,
+    how_often,
+    peak_rate,
+    rows_on_gpu,
+    side_by_side,
+    still_more,
+)
+
+WORDS = ("hybrid", "word", "bpe")
+"""Tokenizers whose tokens are words or parts of words, of which some are spelled alike."""
+SHARED_FROM = 1.4
+"""Passes over the text from which words share what they learn: before, steps are worth as much as they take."""
+WINDOW_ON_GPU, WINDOW_OF_MANY = 96, 64
+"""Tokens of a window there, and of one of very many rows."""
+
+
+def choose_dropout(choose: Chooser, passes: float, weights_a_token: float) -> None:
+    """Dropout slows learning while the text is new, and is what still teaches once it has been seen often."""
+    much = by_heart(passes, weights_a_token)
+    more = still_more(passes, weights_a_token) if choose.values["layers"] > 1 else 0.0  # of one it was not measured
+    why = "many passes"
+    if "steps" not in choose.given:
+        why = f"{weights_a_token:.2g} weights a token see the text {passes:.2g} times"
+    choose("dropout", round(0.45 * much + 0.15 * more, 2), why)
+    choose("input_dropout", round(0.3 * much + 0.15 * more, 2), why)
+    recurrent = round(0.25 * much + 0.2 * more, 2)
+    choose("recurrent_dropout", 0.0 if choose.values["cell"] == "rnn" else recurrent, why)
+    choose("embedding_dropout", 0.0, "locked dropout on the input does its work")
+
+
+def choose_training(
+    choose: Chooser, facts: CorpusFacts, machine: Machine, unit: Unit, tokens: float, read: float
+) -> None:
+    """Choose how the network is trained."""
+    if unit == "lines":
+        per_line = max(2.0, tokens / max(1, facts.lines - facts.blank_lines))
+        longest = per_line * max(1.0, facts.p95_line / max(1.0, facts.mean_line))
+        bptt = int(min(256, max(16, longest)))
+        choose("bptt", bptt, "longer lines are read in pieces")
+        # A processor takes 32 rows of 65 tokens in a quarter more time than 22.
+        most = max(1500 / per_line, min(32, 4000 / per_line)) if machine.kind == "cpu" else 8000 / per_line
+        rows = int(min(512, max(8, most)))
+        rows = side_by_side(min(rows, tokens / per_line / 4))
+        choose("batch_size", rows, f"lines of about {per_line:.0f} tokens")
+    else:
+        most = 32 if machine.fast_bf16 or tokens > 3e6 else 16
+        if machine.kind == "cuda":
+            most = rows_on_gpu(tokens)
+        rows = int(min(most, max(16, read / 64 / ENOUGH_STEPS)))
+        bptt = int(min(64, max(32, read / rows / ENOUGH_STEPS)))
+        if machine.kind == "cuda":
+            rows, bptt = 8 * (rows // 8), WINDOW_ON_GPU if most < MANY_ROWS else WINDOW_OF_MANY
+        bptt = choose("bptt", bptt, "gradients reach back this far; the state reaches further")
+        rows = side_by_side(min(rows, tokens / (4 * bptt)))
+        choose("batch_size", rows, "small steps learn more from a small text")
+    rows = choose.values["batch_size"]
+    _optimizer(choose, tokens, choose.given.get("steps") or read / (rows * bptt), read / tokens)
+    precision = choose_precision(choose.given.get("precision", "auto"), machine)
+    why = "exact" if precision == "fp32" else "the device is faster with it"
+    choose.values["precision"] = precision
+    choose.note("precision", precision, "as you said" if "precision" in choose.given else why)
+    choose("seed", 1, "the same seed and steps give the same bits")
+
+
+def _optimizer(choose: Chooser, tokens: float, steps: float, passes: float) -> None:
+    """Choose the rule of the steps."""
+    adam = choose("optimizer", "adamw", "reaches a good model soonest") == "adamw"
+    hidden, layers = choose.values["hidden_size"], choose.values["layers"]
+    peak = peak_rate(hidden, steps, tokens if layers > 1 else None) if adam else 20.0
+    why = "wider networks and longer runs want less" if adam else "plain SGD wants much"
+    if choose.kept:
+        peak, why = 0.3 * peak, "the weights know something already: the full rate would forget it"
+    choose("learning_rate", peak, why)
+    why = "ends at 0 just when the budget does" if adam else "falls where validation stands still"
+    choose("schedule", "cosine" if adam else "plateau", why)
+    choose("warmup", 0.02 if adam else 0.0, "the first steps are small" if adam else "SGD needs none")
+    choose("ema", 0.0, "the schedule's end does the averaging")
+    decay = round(0.05 + 0.25 * how_often(passes), 2) if adam else 1.2e-6
+    choose("weight_decay", decay, "keeps what is learnt by heart small, the more the oftener the text is seen")
+    choose("clip_norm", 1.0 if adam else 0.25, "global norm")
+    words = choose.values["kind"] in WORDS and 0 < choose.values["vocab_size"] <= MOST_TOKENS
+    shares = adam and words and passes >= SHARED_FROM
+    why = "what love learns, Love and loves learn with it" if shares else "each token learns enough by itself"
+    choose("share_spelling", shares, why)
+    for name in ("decay_rate", "decay_steps", "staircase", "patience"):
+        if name in choose.given:
+            choose(name, None, "")
