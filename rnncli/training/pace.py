@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from rnncli.config import CellName
-from rnncli.device import Machine
+from rnncli.device import DeviceKind, Machine
 from rnncli.spec import CELLS
 
 MOST_EMBEDDING = 512
@@ -23,8 +23,9 @@ LEAST_WIDTH, MOST_WIDTH = 64, 1024
 """Units of a layer; cuDNN's persistent kernels know no wider one."""
 GPU_WIDTHS = 128
 """They know only multiples of so many units: with 704 a layer takes 4.5 times as long as with 768."""
-MANY_ROWS = 256
-"""Rows from which cuDNN's plain kernels are faster than the persistent ones, whose time grows with the rows."""
+FEW_ROWS, MANY_ROWS = 96, 256
+"""Rows up to which cuDNN's persistent kernels are the fastest, whose time grows with the rows, and from which its plain
+ones are."""
 
 ENOUGH_STEPS = 2000
 """Fewer rows are trained side by side, down to 16, and windows cut down to half, where a run would have fewer."""
@@ -56,15 +57,17 @@ def still_more(passes: float, weights_a_token: float) -> float:
 def rows_on_gpu(tokens: float) -> int:
     """The most that are worth it: few for a small text, whose small steps learn more, and never between 96 and 256."""
     rows = 32 * (tokens / 4e5) ** 0.5
-    return MANY_ROWS if rows >= MANY_ROWS / 2 else max(16, min(96, 8 * round(rows / 8)))
+    return MANY_ROWS if rows >= MANY_ROWS / 2 else max(16, min(FEW_ROWS, 8 * round(rows / 8)))
 
 
-def side_by_side(rows: float) -> int:
-    """About so many rows, which a processor's kernel can cut into equal blocks.
+def side_by_side(rows: float, device: DeviceKind = "cpu") -> int:
+    """About so many rows, which the device's kernel can cut into equal blocks.
 
     Measured with oneDNN in bfloat16: 73 take three times as long as 72; up to 32 it makes no difference.
     """
-    return 8 * round(rows / 8) if rows >= 32 else max(1, int(rows))
+    if device == "cuda" and FEW_ROWS < rows < MANY_ROWS:
+        return FEW_ROWS
+    return 8 * round(rows / 8) if rows >= 32 or (device == "cuda" and rows >= 8) else max(1, int(rows))
 
 
 def peak_rate(hidden: int, steps: float, tokens: float | None = None) -> float:

@@ -52,18 +52,17 @@ def choose_training(
         # A processor takes 32 rows of 65 tokens in a quarter more time than 22.
         most = max(1500 / per_line, min(32, 4000 / per_line)) if machine.kind == "cpu" else 8000 / per_line
         rows = int(min(512, max(8, most)))
-        rows = side_by_side(min(rows, tokens / per_line / 4))
+        rows = side_by_side(min(rows, tokens / per_line / 4), machine.kind)
         choose("batch_size", rows, f"lines of about {per_line:.0f} tokens")
     else:
-        most = 32 if machine.fast_bf16 or tokens > 3e6 else 16
-        if machine.kind == "cuda":
-            most = rows_on_gpu(tokens)
+        on_gpu = machine.kind == "cuda"
+        most = rows_on_gpu(tokens) if on_gpu else 32 if machine.fast_bf16 or tokens > 3e6 else 16
         rows = int(min(most, max(16, read / 64 / ENOUGH_STEPS)))
         bptt = int(min(64, max(32, read / rows / ENOUGH_STEPS)))
-        if machine.kind == "cuda":
-            rows, bptt = 8 * (rows // 8), WINDOW_ON_GPU if most < MANY_ROWS else WINDOW_OF_MANY
+        if on_gpu:
+            bptt = WINDOW_ON_GPU if most < MANY_ROWS else WINDOW_OF_MANY
         bptt = choose("bptt", bptt, "gradients reach back this far; the state reaches further")
-        rows = side_by_side(min(rows, tokens / (4 * bptt)))
+        rows = side_by_side(min(rows, tokens / (4 * bptt)), machine.kind)
         choose("batch_size", rows, "small steps learn more from a small text")
     rows = choose.values["batch_size"]
     _optimizer(choose, tokens, choose.given.get("steps") or read / (rows * bptt), read / tokens)

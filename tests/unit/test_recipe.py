@@ -23,7 +23,7 @@ from rnncli.device import Machine
 from rnncli.errors import ConfigError, DeviceError
 from rnncli.text.survey import CorpusFacts
 from rnncli.training.memory import memory_needed
-from rnncli.training.pace import drawn, side_by_side
+from rnncli.training.pace import MANY_ROWS, Pace, drawn, peak_rate, rows_on_gpu, side_by_side, still_more
 from rnncli.training.plan import Plan
 from rnncli.training.recipe import DEFAULT_MINUTES, make_plan
 from tests.nets import MACHINE
@@ -407,7 +407,68 @@ def test_two_words_are_enough_for_a_plan() -> None:
         check(make_plan(tiny, FAST, {"kind": kind}), tiny, FAST)
 
 
+@settings(max_examples=60, deadline=None)
+@given(chars=st.floats(3, 10).map(lambda x: round(10**x)), minutes=st.floats(-1, 3).map(lambda x: 10**x))
+def test_a_gpu_gets_what_its_fastest_kernels_take(chars: int, minutes: float) -> None:
+    """float16, widths in multiples of 128 up to 1,024, rows in multiples of 8, and none between 96 and 256."""
+    plan = make_plan(facts(chars), GPU, {"minutes": minutes})
+    assert plan.train.precision == "fp16"
+    assert plan.model.hidden_size in range(128, 1025, 128)
+    assert plan.model.embedding_size in range(128, 513, 128)
+    assert plan.model.embedding_size <= plan.model.hidden_size
+    if chars > 10**5:  # else there are not enough tokens for the rows
+        assert plan.train.batch_size in {*range(16, 97, 8), MANY_ROWS}
+    assert plan.train.bptt in (64, 96)
+    assert plan.model.layers == 2
+
+
+def test_a_minute_of_a_gpu_on_a_megabyte_is_the_plan_that_was_measured() -> None:
+    plan = make_plan(facts(), GPU, {"minutes": 1.0})
+    assert (plan.model.layers, plan.model.hidden_size, plan.model.embedding_size) == (2, 768, 512)
+    assert (plan.train.batch_size, plan.train.bptt) == (32, 96)
+    assert 0.007 <= plan.train.learning_rate <= 0.009
+    assert 0.55 <= plan.model.dropout <= 0.6
+    assert 0.35 <= plan.model.recurrent_dropout <= 0.45
+
+
+def test_rows_on_a_gpu_and_dropout_beyond_the_usual_grow_with_what_there_is() -> None:
+    rows = [rows_on_gpu(10**n) for n in (2, 4, 5.6, 6, 6.4, 7, 9)]
+    assert rows == sorted(rows)
+    assert (rows[0], rows[-1]) == (16, MANY_ROWS)
+    assert rows_on_gpu(400_000) == 32
+    assert [still_more(1, 10**n) for n in (1, 2.5, 3.0, 3.5, 5)] == pytest.approx([0, 0, 0.5, 1, 1])
+
+
+def test_layers_above_one_another_want_a_lower_rate_the_more_text_there_is() -> None:
+    rates = [peak_rate(768, 14_000, tokens) for tokens in (1e5, 1e6, 1e7, 1e9)]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[0] == pytest.approx(2 * peak_rate(768, 14_000), rel=0.05)
+    assert rates[-1] < peak_rate(768, 14_000)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "rows", "vocab_size", "measured"),
+    [
+        (768, 16, 1300, 659e3),
+        (768, 32, 1300, 914e3),
+        (768, 64, 1300, 1144e3),
+        (512, 32, 1300, 1177e3),
+        (1024, 32, 1300, 851e3),
+        (768, 64, 10_000, 1025e3),
+        (768, 256, 10_000, 2166e3),
+        (1024, 256, 10_000, 1793e3),
+        (768, 512, 10_000, 2651e3),
+    ],
+)
+def test_a_gpus_speed_is_about_the_measured_one(hidden: int, rows: int, vocab_size: int, measured: float) -> None:
+    """Two LSTM layers on an H100 (tests/bench/RESULTS.md)."""
+    pace = Pace(machine=GPU, cell="lstm", layers=2, vocab_size=vocab_size, rows=rows)
+    assert 1 / pace.seconds_a_token(hidden) == pytest.approx(measured, rel=0.25)
+
+
 def test_rows_can_be_cut_into_equal_blocks() -> None:
     assert [side_by_side(rows) for rows in (0.3, 1.9, 31.9, 32, 73, 75.9, 76.1, 210)] == [1, 1, 31, 32, 72, 72, 80, 208]
+    on_gpu = [side_by_side(rows, "cuda") for rows in (0.3, 7.9, 17, 73, 97, 250, 256, 300)]
+    assert on_gpu == [1, 7, 16, 72, 96, 96, 256, 304]
     for length in (5, 7, 11, 20):
         assert make_plan(names(length=length), FAST, {"minutes": 1.0}).train.batch_size % 8 == 0

@@ -89,6 +89,15 @@ def test_sums_and_gradients_are_those_of_the_whole_matrix() -> None:
         torch.testing.assert_close(mine, other)
 
 
+def test_on_a_gpu_it_is_the_same_sum_by_a_sparse_matrix() -> None:
+    found = resemblance([" ab", "ab", "Ab", "cd", " cd", "e", "\n", " abc", "\t"])
+    module = Resembling(found, 4)
+    for way, columns in (("forth", found.features_count), ("back", 9)):
+        bags, vectors = module._bags(way), torch.randn(columns, 4, generator=torch.Generator().manual_seed(1))
+        assert bags.matrix(columns).layout == torch.sparse_csr
+        torch.testing.assert_close(bags.matrix(columns) @ vectors, bags.times(vectors))
+
+
 @pytest.mark.parametrize("tie", [True, False])
 def test_what_is_kept_has_the_sums_in_its_embedding_and_computes_the_same(tie: bool) -> None:
     found = resemblance([" ab", "ab", "Ab", "cd", " cd", "e", "\n"])
