@@ -97,10 +97,12 @@ class NextPanel(Vertical):
         yield Options(id="candidates")
 
     def show(self, outlook: Outlook | None) -> None:
-        """Show a place's distribution, or that there is none to show."""
-        self.outlook = outlook
+        """Show a place's distribution, or that there is none to show. Told the same again, the cursor stays."""
+        before, self.outlook = self.outlook, outlook
         self.query_one("#outlook", Static).update(Content("") if outlook is None else Content(described(outlook)))
         candidates = self.query_one("#candidates", OptionList)
+        same = before is not None and outlook is not None and before[:1] + before[5:] == outlook[:1] + outlook[5:]
+        kept = candidates.highlighted if same else None
         candidates.clear_options()
         if outlook is None:
             return
@@ -110,7 +112,9 @@ class NextPanel(Vertical):
             for number, one in enumerate(outlook.candidates[:MOST], start=1)
         )
         ids = [one.id for one in outlook.candidates[:MOST]]
-        if outlook.chosen in ids:
+        if kept is not None:
+            candidates.highlighted = kept
+        elif outlook.chosen in ids:
             candidates.highlighted = ids.index(outlook.chosen)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:

@@ -181,7 +181,10 @@ def test_a_token_is_looked_into_and_another_one_chosen(tiny_model: Path) -> None
         before = [t.text for t in app.chat.tokens]
         await pilot.press("enter")
         await settle(app, pilot)
-        await pilot.press("end", "enter")
+        await pilot.press("end")
+        panel = app.chat.query_one(NextPanel)
+        panel.show(panel.outlook)  # told the same again, the cursor stays
+        await pilot.press("enter")
         await settle(app, pilot)
         after = [t.text for t in app.chat.tokens]
         assert after[: len(before) - 1] == before[:-1]
