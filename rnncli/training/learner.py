@@ -72,7 +72,7 @@ class Learner:
         self.scale: LossScale | None = LossScale() if precision == "fp16" else None
         self.carried: State | None = None
         self.recorded: RecordedStep | None = None
-        self._before_recording = TAKEN_BEFORE
+        self._before_recording: float = TAKEN_BEFORE
 
     def autocast(self) -> Any:
         """The context in which the network's products run in the chosen precision."""
@@ -85,12 +85,12 @@ class Learner:
 
         Where steps are recorded the device works meanwhile, and the processor may go on.
         """
-        if not is_recordable(self, carry=carry):
-            result = self.step(batch, learning_rate, step, carry=carry)
-            return lambda: result
-        if not self._before_recording and self.carried is not None:
-            self.recorded = recorded_step(self, batch, self.carried)
-        self._before_recording -= 1
+        if self.recorded is None and is_recordable(self, carry=carry):
+            # A step whose numbers were not finite leaves no state: then it is the next one.
+            if self._before_recording <= 0 and self.carried is not None:
+                self.recorded = recorded_step(self, batch, self.carried)
+                self._before_recording = math.inf  # where that fails it is not tried again
+            self._before_recording -= 1
         if self.recorded is None:
             result = self.step(batch, learning_rate, step, carry=carry)
             return lambda: result

@@ -26,20 +26,21 @@ TAKEN_BEFORE = 3
 """Steps that are taken one kernel after another first: libraries set themselves up, the optimizer its moments."""
 
 
+Found = tuple[float, float]
+"""Loss and norm of the gradients."""
+
+
 class RecordedStep:
     """One step of a learner, for batches of one shape whose rows go on. Shapes: B batch, T time."""
 
     def __init__(self, learner: Learner, batch: Batch, state: State) -> None:
         self.learner, device = learner, learner.device
-        arrays = (batch.inputs_BT, batch.targets_BT, batch.counted_BT, ~batch.reset_B)
-        self.shape = batch.inputs_BT.shape
-        self.batch = tuple(torch.from_numpy(array).clone().to(device) for array in arrays)
+        self.batch = tuple(array.clone().to(device) for array in _arrays(batch))
         self.numbers = torch.zeros(3, device=device)
         """Learning rate, the loss's scale, tokens."""
         self.state: State = tuple(tuple(array.clone() for array in layer) for layer in state)
         self.generator = torch.Generator(device)
         self.found = torch.zeros(2, device=device)
-        """Loss and norm of the gradients."""
         self._replay: Callable[[], None] = self._take
         if device.type == "cuda":
             graph = torch.cuda.CUDAGraph()
@@ -50,10 +51,8 @@ class RecordedStep:
 
     def __call__(self, batch: Batch, learning_rate: float, scale: float, tokens: int, seed: int) -> Callable[[], Found]:
         """Begin a step; what is given back waits for its end, and gives the loss and the norm of the gradients."""
-        for here, array in zip(
-            self.batch, (batch.inputs_BT, batch.targets_BT, batch.counted_BT, ~batch.reset_B), strict=True
-        ):
-            here.copy_(torch.from_numpy(array), non_blocking=True)
+        for here, array in zip(self.batch, _arrays(batch), strict=True):
+            here.copy_(array, non_blocking=True)
         self.numbers.copy_(torch.tensor((learning_rate, scale, tokens)), non_blocking=True)
         if self.learner.carried is not self.state:
             self._go_on_from(self.learner.carried)
@@ -62,9 +61,8 @@ class RecordedStep:
         return self._wait
 
     def _go_on_from(self, carried: State | None) -> None:
-        for array in flat(self.state) if carried is None else ():
-            array.zero_()
-        for array, other in zip(flat(self.state), flat(carried or ()), strict=False):
+        others = flat(self.learner.model.start(len(self.batch[0])) if carried is None else carried)
+        for array, other in zip(flat(self.state), others, strict=True):
             array.copy_(other)
 
     def _wait(self) -> Found:
@@ -90,7 +88,10 @@ class RecordedStep:
             self.found.copy_(torch.stack((loss, norm)))
 
 
-Found = tuple[float, float]
+def _arrays(batch: Batch) -> tuple[torch.Tensor, ...]:
+    """Inputs, targets, what counts, and the rows that go on."""
+    arrays = (batch.inputs_BT, batch.targets_BT, batch.counted_BT, ~batch.reset_B)
+    return tuple(torch.from_numpy(array) for array in arrays)
 
 
 def recorded_step(learner: Learner, batch: Batch, state: State) -> RecordedStep | None:

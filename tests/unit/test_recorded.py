@@ -96,6 +96,22 @@ def test_a_step_that_is_not_finite_changes_nothing_and_forgets_the_state() -> No
 
 
 @pytest.mark.usefixtures("recording")
+def test_a_step_that_is_not_finite_only_puts_it_off() -> None:
+    """In float16 an early one may well overflow, and leaves no state to begin with."""
+    learner, given = learner_of(), batches(TAKEN_BEFORE + 3)
+    trained(learner, given[: TAKEN_BEFORE - 1])
+    bias = learner.parameters["head.bias"]
+    with torch.no_grad():
+        kept = bias[0].clone()
+        bias[0] = float("inf")
+    assert not learner.launch(given[-4], 0.1, TAKEN_BEFORE, carry=True)().taken
+    with torch.no_grad():
+        bias[0] = kept
+    assert all(result.taken for result in trained(learner, given[-3:]))
+    assert learner.recorded is not None
+
+
+@pytest.mark.usefixtures("recording")
 @pytest.mark.parametrize(
     "settings", [{"optimizer": "sgd"}, {"optimizer": "asgd"}, {"ema": 0.9}], ids=["sgd", "asgd", "ema"]
 )
