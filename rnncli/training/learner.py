@@ -95,13 +95,15 @@ class Learner:
             result = self.step(batch, learning_rate, step, carry=carry)
             return lambda: result
         tokens, scale = int(batch.counted_BT.sum()), self.scale.value if self.scale else 1.0
-        wait = self.recorded(batch, learning_rate, scale, tokens, _mixed(self.config.seed, step))
+        numbers = learning_rate, scale, tokens, self.average.weight
+        wait = self.recorded(batch, numbers, _mixed(self.config.seed, step))
         self.carried = self.recorded.state
 
         def result_of() -> StepResult:
             loss, norm = wait()
             finite = math.isfinite(loss) and math.isfinite(norm)
             self.scale = self.scale.after(finite=finite) if self.scale else None
+            self.average.updates += finite and self.average.on
             return StepResult(loss, norm, tokens, finite)
 
         return result_of

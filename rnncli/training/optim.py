@@ -137,17 +137,28 @@ class Average:
         """Begin the plain mean."""
         self.on = self.on or self.mean
 
+    @property
+    def weight(self) -> float:
+        """What the parameters weigh in the next update; 0 while there is no average."""
+        if not self.on:
+            return 0.0
+        k = self.updates
+        return 1.0 / (k + 1) if self.mean else 1.0 - min(self.decay, (1.0 + k) / (10.0 + k))
+
     def update(self) -> None:
         """Take the parameters as they are now into the average."""
         if not self.on:
             return
         if not self.values:
             self.values = {name: p.detach().clone() for name, p in self.parameters.items()}
-        k = self.updates
-        weight = 1.0 / (k + 1) if self.mean else 1.0 - min(self.decay, (1.0 + k) / (10.0 + k))
         now = [p.detach() for p in self.parameters.values()]
-        torch._foreach_lerp_([self.values[name] for name in self.parameters], now, weight)
+        torch._foreach_lerp_([self.values[name] for name in self.parameters], now, self.weight)
         self.updates += 1
+
+    def update_unseen(self, weight: Tensor) -> None:
+        """The same where the device alone knows ``weight``; whoever waits for it counts the update."""
+        for name, value in self.values.items():
+            value.lerp_(self.parameters[name].detach(), weight)
 
     def current(self) -> Tensors:
         """The weights to evaluate and to keep."""

@@ -26,6 +26,8 @@ TAKEN_BEFORE = 3
 """Steps that are taken one kernel after another first: libraries set themselves up, the optimizer its moments."""
 
 
+Numbers = tuple[float, float, float, float]
+"""Learning rate, the loss's scale, tokens, what the new weights weigh in their average."""
 Found = tuple[float, float]
 """Loss and norm of the gradients."""
 
@@ -36,8 +38,7 @@ class RecordedStep:
     def __init__(self, learner: Learner, batch: Batch, state: State) -> None:
         self.learner, device = learner, learner.device
         self.batch = tuple(array.clone().to(device) for array in _arrays(batch))
-        self.numbers = torch.zeros(3, device=device)
-        """Learning rate, the loss's scale, tokens."""
+        self.numbers = torch.zeros(4, device=device)
         self.state: State = tuple(tuple(array.clone() for array in layer) for layer in state)
         self.generator = torch.Generator(device)
         self.found = torch.zeros(2, device=device)
@@ -49,11 +50,11 @@ class RecordedStep:
                 self._take()
             self._replay = graph.replay
 
-    def __call__(self, batch: Batch, learning_rate: float, scale: float, tokens: int, seed: int) -> Callable[[], Found]:
+    def __call__(self, batch: Batch, numbers: Numbers, seed: int) -> Callable[[], Found]:
         """Begin a step; what is given back waits for its end, and gives the loss and the norm of the gradients."""
         for here, array in zip(self.batch, _arrays(batch), strict=True):
             here.copy_(array, non_blocking=True)
-        self.numbers.copy_(torch.tensor((learning_rate, scale, tokens)), non_blocking=True)
+        self.numbers.copy_(torch.tensor(numbers), non_blocking=True)
         if self.learner.carried is not self.state:
             self._go_on_from(self.learner.carried)
         self.generator.manual_seed(seed)
@@ -73,7 +74,7 @@ class RecordedStep:
         """What is recorded. A step whose numbers are not finite changes nothing and forgets the state."""
         learner = self.learner
         inputs_BT, targets_BT, counted_BT, keep_B = self.batch
-        rate, scale, tokens = self.numbers.unbind()
+        rate, scale, tokens, weight = self.numbers.unbind()
         keep_B1 = keep_B.unsqueeze(1)
         before = tuple(tuple(array * keep_B1.to(array.dtype) for array in layer) for layer in self.state)
         weights_N = counted_BT.flatten().float() / tokens
@@ -83,6 +84,8 @@ class RecordedStep:
             norm = clip_unseen(learner.parameters, learner.config.clip_norm, scale)
             bad = ~(loss.isfinite() & norm.isfinite())
             learner.optimizer.step(rate, unless=bad.float())
+            if learner.average.on:
+                learner.average.update_unseen(weight.masked_fill(bad, 0.0))
             for here, new in zip(flat(self.state), flat(after), strict=True):
                 here.copy_(new.masked_fill(bad, 0.0))
             self.found.copy_(torch.stack((loss, norm)))
@@ -106,5 +109,4 @@ def recorded_step(learner: Learner, batch: Batch, state: State) -> RecordedStep 
 def is_recordable(learner: Learner, *, carry: bool) -> bool:
     """Whether all of a step can lie on the device, with nothing drawn or decided by the processor."""
     alone = learner.ranks.world == 1 and learner.chance_V is None
-    plain = learner.config.optimizer == "adamw" and not learner.config.ema
-    return carry and alone and plain and learner.device.type in RECORDED_ON
+    return carry and alone and learner.config.optimizer == "adamw" and learner.device.type in RECORDED_ON
