@@ -143,6 +143,7 @@ class TrainConfig:
         panel="Training",
     )
     schedule: ScheduleName = option("cosine", "How the learning rate falls.", panel="Training")
+    final_rate: float = option(0.0, "cosine, linear: share of the peak at the end.", low=0, high=1, panel="Training")
     decay_rate: float = option(0.5, "exponential, plateau: factor at each decay.", above=0, high=1, panel="Training")
     decay_steps: int = option(
         0, "exponential: steps between decays (0: a tenth of the budget).", low=0, panel="Training"

@@ -70,8 +70,8 @@ def _make_plan(facts: CorpusFacts, machine: Machine, choose: Chooser, widest: in
     share = _share(choose, facts, seconds, most)
     seconds /= _networks(choose)
     tokens, vocab_size = _text(choose, facts, machine, seconds, share)
-    read = _network(choose, machine, tokens, seconds, vocab_size, widest)
-    choose_training(choose, facts, machine, unit, tokens, read)
+    read, much = _network(choose, machine, tokens, seconds, vocab_size, widest)
+    choose_training(choose, facts, machine, unit, tokens, read, much)
     # Reading goes about three times as fast as training.
     fraction = _fraction(given.get("valid"), facts, 3 * VALID_TIME * read / tokens)
     model = config_of(ModelConfig, choose.values, vocab_size=vocab_size)
@@ -174,8 +174,10 @@ def _tokens(kind: str, facts: CorpusFacts, chars: float, words: int) -> float:
     return chars * (hybrid if kind == "hybrid" else least + 0.5 * (hybrid - least))
 
 
-def _network(choose: Chooser, machine: Machine, tokens: float, seconds: float, vocab_size: int, widest: int) -> float:
-    """Choose the network; return how many tokens it can be trained on in the time."""
+def _network(
+    choose: Chooser, machine: Machine, tokens: float, seconds: float, vocab_size: int, widest: int
+) -> tuple[float, float]:
+    """Choose the network; return how many tokens it can be trained on in the time, and what ``choose_dropout`` does."""
     cell: CellName = choose("cell", "lstm", "the best per minute of the three")
     activation = choose("activation", "tanh", "") if "activation" in choose.given else "tanh"
     deep = machine.kind == "cuda"
@@ -194,8 +196,7 @@ def _network(choose: Chooser, machine: Machine, tokens: float, seconds: float, v
     choose("tie", True, f"one table of {vocab_size:,} tokens serves input and output")
     read = choose.given["epochs"] * tokens if choose.given.get("epochs") else pace.tokens_in(seconds, hidden)
     weights = parameter_count(config_of(ModelConfig, choose.values, vocab_size=vocab_size)) / tokens
-    choose_dropout(choose, read / tokens, weights)
-    return read
+    return read, choose_dropout(choose, read / tokens, weights)
 
 
 def _check_memory(choose: Chooser, model: ModelConfig, train: TrainConfig, machine: Machine) -> None:

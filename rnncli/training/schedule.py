@@ -27,13 +27,13 @@ def constant(position: Position, config: TrainConfig) -> float:
 
 
 def linear(position: Position, config: TrainConfig) -> float:
-    """1 down to 0 over what is left after the warm-up."""
-    return 1.0 - _after_warmup(position, config)
+    """1 down to ``final_rate`` over what is left after the warm-up."""
+    return _down_to(config.final_rate, 1.0 - _after_warmup(position, config))
 
 
 def cosine(position: Position, config: TrainConfig) -> float:
-    """Half a cosine, 1 down to 0 (Loshchilov & Hutter 2017)."""
-    return 0.5 * (1.0 + math.cos(math.pi * _after_warmup(position, config)))
+    """Half a cosine, 1 down to ``final_rate`` (Loshchilov & Hutter 2017)."""
+    return _down_to(config.final_rate, 0.5 * (1.0 + math.cos(math.pi * _after_warmup(position, config))))
 
 
 def exponential(position: Position, config: TrainConfig) -> float:
@@ -66,6 +66,10 @@ def learning_rate(position: Position, config: TrainConfig) -> float:
         # Never 0: the first step of a clocked run has used next to none of its budget.
         rate *= max(position.progress / config.warmup, 0.01)
     return rate
+
+
+def _down_to(least: float, fallen: float) -> float:
+    return least + (1.0 - least) * fallen
 
 
 def _after_warmup(position: Position, config: TrainConfig) -> float:

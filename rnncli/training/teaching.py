@@ -22,12 +22,20 @@ WORDS = ("hybrid", "word", "bpe")
 """Tokenizers whose tokens are words or parts of words, of which some are spelled alike."""
 SHARED_FROM = 1.4
 """Passes over the text from which words share what they learn: before, steps are worth as much as they take."""
+LONG = 0.9999
+"""Decay of the average of weights: so long that it is their mean over the last ninth of the steps, however many."""
+FINAL_RATE, FINAL_RATE_BY_HEART = 0.1, 0.3
+"""Of the peak, at the end, where weights are averaged: of a text read a few times, and of one that may be learned by
+heart, where a falling rate is what learns it (tests/bench/RESULTS.md)."""
 WINDOW_ON_GPU, WINDOW_OF_MANY = 96, 64
 """Tokens of a window there, and of one of very many rows."""
 
 
-def choose_dropout(choose: Chooser, passes: float, weights_a_token: float) -> None:
-    """Dropout slows learning while the text is new, and is what still teaches once it has been seen often."""
+def choose_dropout(choose: Chooser, passes: float, weights_a_token: float) -> float:
+    """Dropout slows learning while the text is new, and is what still teaches once it has been seen often.
+
+    Returns how much the network must be kept from learning its text by heart, 0 to 1.
+    """
     much = by_heart(passes, weights_a_token)
     more = still_more(passes, weights_a_token) if choose.values["layers"] > 1 else 0.0  # of one it was not measured
     why = "many passes"
@@ -38,12 +46,13 @@ def choose_dropout(choose: Chooser, passes: float, weights_a_token: float) -> No
     recurrent = round(0.25 * much + 0.2 * more, 2)
     choose("recurrent_dropout", 0.0 if choose.values["cell"] == "rnn" else recurrent, why)
     choose("embedding_dropout", 0.0, "locked dropout on the input does its work")
+    return much
 
 
 def choose_training(
-    choose: Chooser, facts: CorpusFacts, machine: Machine, unit: Unit, tokens: float, read: float
+    choose: Chooser, facts: CorpusFacts, machine: Machine, unit: Unit, tokens: float, read: float, much: float
 ) -> None:
-    """Choose how the network is trained."""
+    """Choose how the network is trained on ``read`` of a text's ``tokens``; ``much``: see ``choose_dropout``."""
     if unit == "lines":
         per_line = max(2.0, tokens / max(1, facts.lines - facts.blank_lines))
         longest = per_line * max(1.0, facts.p95_line / max(1.0, facts.mean_line))
@@ -65,7 +74,7 @@ def choose_training(
         rows = side_by_side(min(rows, tokens / (4 * bptt)), machine.kind)
         choose("batch_size", rows, "small steps learn more from a small text")
     rows = choose.values["batch_size"]
-    _optimizer(choose, tokens, choose.given.get("steps") or read / (rows * bptt), read / tokens)
+    _optimizer(choose, tokens, choose.given.get("steps") or read / (rows * bptt), read / tokens, much)
     precision = choose_precision(choose.given.get("precision", "auto"), machine)
     why = "exact" if precision == "fp32" else "the device is faster with it"
     choose.values["precision"] = precision
@@ -73,7 +82,7 @@ def choose_training(
     choose("seed", 1, "the same seed and steps give the same bits")
 
 
-def _optimizer(choose: Chooser, tokens: float, steps: float, passes: float) -> None:
+def _optimizer(choose: Chooser, tokens: float, steps: float, passes: float, much: float) -> None:
     """Choose the rule of the steps."""
     adam = choose("optimizer", "adamw", "reaches a good model soonest") == "adamw"
     hidden, layers = choose.values["hidden_size"], choose.values["layers"]
@@ -82,10 +91,15 @@ def _optimizer(choose: Chooser, tokens: float, steps: float, passes: float) -> N
     if choose.kept:
         peak, why = 0.3 * peak, "the weights know something already: the full rate would forget it"
     choose("learning_rate", peak, why)
-    why = "ends at 0 just when the budget does" if adam else "falls where validation stands still"
-    choose("schedule", "cosine" if adam else "plateau", why)
+    why = "ends just when the budget does" if adam else "falls where validation stands still"
+    falls = choose("schedule", "cosine" if adam else "plateau", why) in ("cosine", "linear")
     choose("warmup", 0.02 if adam else 0.0, "the first steps are small" if adam else "SGD needs none")
-    choose("ema", 0.0, "the schedule's end does the averaging")
+    why = "the mean of the last ninth of all steps is better than the last one" if adam else "asgd has its own"
+    averages = choose("ema", LONG if adam else 0.0, why)
+    if falls or "final_rate" in choose.given:
+        last = round(FINAL_RATE + (FINAL_RATE_BY_HEART - FINAL_RATE) * much, 2)
+        why = "of the peak: long steps with a mean learn what holds" if averages else "nothing is averaged"
+        choose("final_rate", last if averages else 0.0, why)
     decay = round(0.05 + 0.25 * how_often(passes), 2) if adam else 1.2e-6
     choose("weight_decay", decay, "keeps what is learnt by heart small, the more the oftener the text is seen")
     choose("clip_norm", 1.0 if adam else 0.25, "global norm")

@@ -273,6 +273,7 @@ GIVEN: dict[str, tuple[Any, ...]] = {
     "optimizer": get_args(OptimizerName),
     "ema": (0.0, 0.99),
     "schedule": get_args(ScheduleName),
+    "final_rate": (0.0, 1.0),
     "decay_rate": (0.1, 1.0),
     "decay_steps": (0, 1000),
     "staircase": (True, False),
@@ -472,3 +473,14 @@ def test_rows_can_be_cut_into_equal_blocks() -> None:
     assert on_gpu == [1, 7, 16, 72, 96, 96, 256, 304]
     for length in (5, 7, 11, 20):
         assert make_plan(names(length=length), FAST, {"minutes": 1.0}).train.batch_size % 8 == 0
+
+
+def test_the_rate_ends_higher_where_weights_are_averaged_and_the_text_is_read_often() -> None:
+    once, often = (make_plan(facts(10**6), FAST, {"minutes": minutes}).train for minutes in (0.5, 600.0))
+    assert (once.ema, once.final_rate, often.final_rate) == (0.9999, 0.1, 0.3)
+    for told in ({"ema": 0.0}, {"optimizer": "sgd"}, {"optimizer": "asgd"}):
+        train = make_plan(facts(), FAST, told).train
+        assert (train.ema, train.final_rate) == (0.0, 0.0)
+    assert make_plan(facts(), FAST, {"optimizer": "sgd", "ema": 0.5}).train.ema == 0.5
+    # What does not end at a share of the peak says nothing of one.
+    assert "final_rate" not in make_plan(facts(), FAST, {"schedule": "constant"}).as_dict()

@@ -33,6 +33,16 @@ def test_by_quarters(schedule: ScheduleName, expected: tuple[float, ...]) -> Non
     assert rate(0.25, schedule, learning_rate=3.0) == pytest.approx(3 * expected[1])
 
 
+@pytest.mark.parametrize("least", [0.0, 0.2, 1.0])
+def test_linear_and_cosine_end_where_they_are_told(least: float) -> None:
+    for kind, half in (("linear", 0.5), ("cosine", 0.5)):
+        schedule: Any = kind
+        found = [rate(share, schedule, final_rate=least) for share in (0.0, 0.5, 1.0)]
+        assert found == pytest.approx([1.0, least + (1 - least) * half, least])
+        # The warm-up rises to the peak, whatever the end.
+        assert rate(0.1, schedule, final_rate=least, warmup=0.2) == pytest.approx(0.5)
+
+
 def test_exponential_by_steps() -> None:
     given: dict[str, Any] = {"decay_rate": 0.9, "decay_steps": 100}
     for step in (0, 50, 100, 175, 1000):
