@@ -56,6 +56,31 @@ def test_one_thread_where_it_is_faster_and_time_is_the_budget(
     assert torch.get_num_threads() == expected
 
 
+def test_one_bad_moment_does_not_end_a_training_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token of the validation text takes a hundredth of a second, and now and then three."""
+    clock, pace = [0.0], [0.01]
+
+    def read(model: Any, ids: Any, newline: int, *, rows: int) -> float:
+        clock[0] += len(ids) * (pace.pop(0) if len(pace) > 1 else pace[0])
+        return 0.0
+
+    monkeypatch.setattr(module, "stream_logprob", read)
+    leg: Any = Leg.__new__(Leg)
+    leg.setup = SimpleNamespace(now=lambda: clock[0])
+    leg.trainer = SimpleNamespace(shadow=None, job=SimpleNamespace(unit="stream", model=SimpleNamespace(cell="lstm")))
+    leg.prepared = SimpleNamespace(valid_ids=np.zeros(800, np.int64), tokenizer=SimpleNamespace(newline_id=0))
+    leg._eval_speed = np.inf
+    calm = leg._reserve(1000.0)
+    rows = module.whole_rows(800, "lstm")
+    assert calm == pytest.approx(2.5 + 1.2 * 0.01 * (800 + rows * module.WARMUP))
+    for moments in ([0.03, 0.01, 0.01], [0.01, 0.03, 0.01], [0.01, 0.01, 0.03]):
+        pace[:] = moments
+        assert leg._reserve(1000.0) == pytest.approx(calm)
+    # A machine that has slowed down is another matter.
+    pace[:] = [0.02]
+    assert leg._reserve(1000.0) == pytest.approx(2.5 + 2 * (calm - 2.5))
+
+
 def test_looks_at_the_validation_text_fit_the_time_and_stay_the_same(tiny_corpus: Path, tmp_path: Path) -> None:
     given = {"minutes": 0.05, "hidden_size": 8, "embedding_size": 8, "vocab_size": 20, "batch_size": 4, "bptt": 8}
     request = TrainRequest(corpora=(str(tiny_corpus),), given=given, out=str(tmp_path / "a"), device="cpu", threads=1)
