@@ -14,6 +14,7 @@ import torch
 import rnncli.training.leg as module
 from rnncli.api import TrainRequest, open_run, resume_run
 from rnncli.store import TRAINING
+from rnncli.training.evaluate import WARMUP, whole_rows
 from rnncli.training.leg import Leg
 from rnncli.training.state import load_state
 from rnncli.training.trainer import FEWEST_LOOKED_AT
@@ -71,8 +72,8 @@ def test_one_bad_moment_does_not_end_a_training_early(monkeypatch: pytest.Monkey
     leg.prepared = SimpleNamespace(valid_ids=np.zeros(800, np.int64), tokenizer=SimpleNamespace(newline_id=0))
     leg._eval_speed = np.inf
     calm = leg._reserve(1000.0)
-    rows = module.whole_rows(800, "lstm")
-    assert calm == pytest.approx(2.5 + 1.2 * 0.01 * (800 + rows * module.WARMUP))
+    rows = whole_rows(800, "lstm")
+    assert calm == pytest.approx(2.5 + 1.2 * 0.01 * (800 + rows * WARMUP))
     for moments in ([0.03, 0.01, 0.01], [0.01, 0.03, 0.01], [0.01, 0.01, 0.03]):
         pace[:] = moments
         assert leg._reserve(1000.0) == pytest.approx(calm)
