@@ -240,7 +240,7 @@ class Leg:
         trainer, now = self.trainer, self.setup.now
         ids, lines = self.prepared.valid_ids, trainer.job.unit == "lines"
         rows = 8 if lines else whole_rows(len(ids), trainer.job.model.cell)
-        # At first with care; then to see what the machine is like now, in a tenth of the time.
+        # At first with care; then to see what the machine is like now, in less time and past one bad moment.
         first = math.isinf(self._eval_speed)
         some, newline = ids[: (256 if first else 64) * rows], self.prepared.tokenizer.newline_id
         times = []

@@ -94,11 +94,15 @@ def _optimizer(choose: Chooser, tokens: float, steps: float, passes: float, much
     why = "ends just when the budget does" if adam else "falls where validation stands still"
     falls = choose("schedule", "cosine" if adam else "plateau", why) in ("cosine", "linear")
     choose("warmup", 0.02 if adam else 0.0, "the first steps are small" if adam else "SGD needs none")
-    why = "the mean of the last ninth of all steps is better than the last one" if adam else "asgd has its own"
+    why = (
+        "the mean of the last ninth of all steps is better than the last one"
+        if adam
+        else "asgd is the one that averages"
+    )
     averages = choose("ema", LONG if adam else 0.0, why)
     if falls or "final_rate" in choose.given:
         last = round(FINAL_RATE + (FINAL_RATE_BY_HEART - FINAL_RATE) * much, 2)
-        why = "of the peak: long steps with a mean learn what holds" if averages else "nothing is averaged"
+        why = "of the peak: long steps and their mean learn what holds" if averages else "nothing is averaged"
         choose("final_rate", last if averages else 0.0, why)
     decay = round(0.05 + 0.25 * how_often(passes), 2) if adam else 1.2e-6
     choose("weight_decay", decay, "keeps what is learnt by heart small, the more the oftener the text is seen")

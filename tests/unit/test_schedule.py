@@ -35,10 +35,10 @@ def test_by_quarters(schedule: ScheduleName, expected: tuple[float, ...]) -> Non
 
 @pytest.mark.parametrize("least", [0.0, 0.2, 1.0])
 def test_linear_and_cosine_end_where_they_are_told(least: float) -> None:
-    for kind, half in (("linear", 0.5), ("cosine", 0.5)):
-        schedule: Any = kind
+    schedules: tuple[ScheduleName, ...] = ("linear", "cosine")
+    for schedule in schedules:
         found = [rate(share, schedule, final_rate=least) for share in (0.0, 0.5, 1.0)]
-        assert found == pytest.approx([1.0, least + (1 - least) * half, least])
+        assert found == pytest.approx([1.0, least + (1 - least) * 0.5, least])
         # The warm-up rises to the peak, whatever the end.
         assert rate(0.1, schedule, final_rate=least, warmup=0.2) == pytest.approx(0.5)
 
