@@ -19,6 +19,15 @@ LONGEST = 300.0
 """Seconds after which a process that should have ended or shown something is given up."""
 
 
+def _event(line: bytes) -> dict[str, Any]:
+    """What a line tells of; a ValueError that shows it where it is none."""
+    try:
+        event: dict[str, Any] = json.loads(line)
+    except ValueError as error:
+        raise ValueError(f"no event: {line!r:.1000}") from error
+    return event
+
+
 class Told:
     """What a process that trains a model into ``folder`` says lies in a file, line by line; and its talk in another."""
 
@@ -34,7 +43,7 @@ class Told:
     def events(self, kind: str) -> list[dict[str, Any]]:
         """The events of a kind so far; half a line at the end is none."""
         lines = self.out.read_bytes().split(b"\n")[:-1]
-        return [event for event in map(json.loads, lines) if event["event"] == kind]
+        return [event for event in map(_event, lines) if event["event"] == kind]
 
 
 class Training(Told):

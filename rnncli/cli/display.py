@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from rnncli.cli.plan import plan_table
@@ -51,7 +51,8 @@ class Display(Protocol):
 def open_display(*, as_json: bool, quiet: bool) -> Iterator[Display]:
     """The display that fits the options and the streams; it is taken down at the end."""
     if as_json:
-        yield Json(quiet)
+        with _stdout_for_data():
+            yield Json(quiet)
     elif quiet:
         yield Silent()
     elif is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb":
@@ -61,6 +62,45 @@ def open_display(*, as_json: bool, quiet: bool) -> Iterator[Display]:
             yield live
     else:
         yield Log()
+
+
+@contextmanager
+def _stdout_for_data() -> Iterator[None]:
+    """Meanwhile what native libraries print goes to stderr, and is no line among the events.
+
+    FBGEMM, within torch, says "Error: in fn add" on stdout where it finds no memory for code that it makes.
+    """
+    data = _second_stdout()
+    if data is None:
+        yield
+        return
+    ours = sys.stdout
+    sys.stdout = open(data, "w", encoding=ours.encoding, errors=ours.errors, closefd=False)  # noqa: SIM115
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # each line was handed on: what is left is of one that could not be
+            sys.stdout.close()
+        sys.stdout = ours
+        os.dup2(data, 1)
+        os.close(data)
+
+
+def _second_stdout() -> int | None:
+    """A descriptor of stdout, which itself is stderr now; None where it is none of the process's, or one is closed."""
+    try:
+        if sys.stdout.fileno() != 1:
+            return None
+        sys.stdout.flush()
+        data = os.dup(1)
+    except OSError:
+        return None
+    try:
+        os.dup2(2, 1)
+    except OSError:
+        os.close(data)
+        return None
+    return data
 
 
 def stopping_text(*, saving: bool) -> str:

@@ -196,6 +196,30 @@ def test_a_training_on_a_terminal_has_a_live_line(tmp_path: Path) -> None:
     assert "\x1b[31m" not in shown.split("a notice with")[1].split("characters")[0]
 
 
+NOISY = """
+import os
+from rnncli.cli.display import open_display
+from rnncli.events import Notice
+with open_display(as_json=True, quiet=True) as display:
+    display.event(Notice(message="one"))
+    os.write(1, b"Error: in fn add\\n")
+    display.event(Notice(message="two"))
+os.write(1, b"after\\n")
+"""
+
+
+@pytest.mark.parametrize(
+    ("closed", "out", "err"),
+    [("", [b"one", b"two", b"after"], [b"Error: in fn add"]), ("2>&-", [b"one", b"Error", b"two", b"after"], [])],
+)
+def test_what_a_native_library_prints_is_no_event(closed: str, out: list[bytes], err: list[bytes]) -> None:
+    program = ["bash", "-c", f'"$@" {closed}', "-", sys.executable, "-c", NOISY]
+    done = subprocess.run(program, capture_output=True, env=clean_env(), timeout=60, check=True)
+    assert len(done.stdout.splitlines()) == len(out)
+    assert all(words in line for words, line in zip(out, done.stdout.splitlines(), strict=True))
+    assert done.stderr.splitlines() == err
+
+
 def test_visible() -> None:
     kept = "text\n\ttab \U0001f469\u200d\U0001f467 \u6625 e\u0301"
     assert visible(kept) == kept
