@@ -36,22 +36,23 @@ def how_often(passes: float) -> float:
     return min(1.0, max(0.0, math.log10(max(1.0, 1.5 * passes)) / 1.5))
 
 
-def by_heart(passes: float, weights_a_token: float) -> float:
-    """How much a network must be kept from learning its text by heart, 0 to 1, by the chances that each weight has.
+def by_heart(chances: float) -> float:
+    """How much a network must be kept from learning its text by heart, 0 to 1.
+
+    ``chances``: that each weight has to, passes over the text times weights a token.
 
     Nothing up to 25 of them, all from 90 on: measured with plans of 11 and 15 (best with no dropout at all), 28 (a
     tenth of the most), 38, 50 (a third to a half) and 66 (three quarters).
     """
-    chances = math.log10(max(1e-9, passes * weights_a_token))
-    return min(1.0, max(0.0, (chances - 1.4) / 0.55))
+    return min(1.0, max(0.0, (math.log10(max(1e-9, chances)) - 1.4) / 0.55))
 
 
-def still_more(passes: float, weights_a_token: float) -> float:
+def still_more(chances: float) -> float:
     """The same beyond that, 0 up to 300 chances of each weight, 1 from 3,000 on, as on a GPU in a minute.
 
     Measured there on a megabyte of plays: with 800 chances half of all units dropped were best, with 1,300 six tenths.
     """
-    return min(1.0, max(0.0, math.log10(max(1e-9, passes * weights_a_token)) - 2.5))
+    return min(1.0, max(0.0, math.log10(max(1e-9, chances)) - 2.5))
 
 
 def rows_on_gpu(tokens: float) -> int:

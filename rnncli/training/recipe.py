@@ -70,8 +70,8 @@ def _make_plan(facts: CorpusFacts, machine: Machine, choose: Chooser, widest: in
     share = _share(choose, facts, seconds, most)
     seconds /= _networks(choose)
     tokens, vocab_size = _text(choose, facts, machine, seconds, share)
-    read, much = _network(choose, machine, tokens, seconds, vocab_size, widest)
-    choose_training(choose, facts, machine, unit, tokens, read, much)
+    read, chances = _network(choose, machine, tokens, seconds, vocab_size, widest)
+    choose_training(choose, facts, machine, unit, tokens, read, chances)
     # Reading goes about three times as fast as training.
     fraction = _fraction(given.get("valid"), facts, 3 * VALID_TIME * read / tokens)
     model = config_of(ModelConfig, choose.values, vocab_size=vocab_size)

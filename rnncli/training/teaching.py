@@ -34,10 +34,11 @@ WINDOW_ON_GPU, WINDOW_OF_MANY = 96, 64
 def choose_dropout(choose: Chooser, passes: float, weights_a_token: float) -> float:
     """Dropout slows learning while the text is new, and is what still teaches once it has been seen often.
 
-    Returns how much the network must be kept from learning its text by heart, 0 to 1.
+    Returns the chances that each weight has to learn the text by heart.
     """
-    much = by_heart(passes, weights_a_token)
-    more = still_more(passes, weights_a_token) if choose.values["layers"] > 1 else 0.0  # of one it was not measured
+    chances = passes * weights_a_token
+    much = by_heart(chances)
+    more = still_more(chances) if choose.values["layers"] > 1 else 0.0  # of one it was not measured
     why = "many passes"
     if "steps" not in choose.given:
         why = f"{weights_a_token:.2g} weights a token see the text {passes:.2g} times"
@@ -46,13 +47,13 @@ def choose_dropout(choose: Chooser, passes: float, weights_a_token: float) -> fl
     recurrent = round(0.25 * much + 0.2 * more, 2)
     choose("recurrent_dropout", 0.0 if choose.values["cell"] == "rnn" else recurrent, why)
     choose("embedding_dropout", 0.0, "locked dropout on the input does its work")
-    return much
+    return chances
 
 
 def choose_training(
-    choose: Chooser, facts: CorpusFacts, machine: Machine, unit: Unit, tokens: float, read: float, much: float
+    choose: Chooser, facts: CorpusFacts, machine: Machine, unit: Unit, tokens: float, read: float, chances: float
 ) -> None:
-    """Choose how the network is trained on ``read`` of a text's ``tokens``; ``much``: see ``choose_dropout``."""
+    """Choose how the network is trained on ``read`` of a text's ``tokens``; ``chances``: see ``choose_dropout``."""
     if unit == "lines":
         per_line = max(2.0, tokens / max(1, facts.lines - facts.blank_lines))
         longest = per_line * max(1.0, facts.p95_line / max(1.0, facts.mean_line))
@@ -74,7 +75,7 @@ def choose_training(
         rows = side_by_side(min(rows, tokens / (4 * bptt)), machine.kind)
         choose("batch_size", rows, "small steps learn more from a small text")
     rows = choose.values["batch_size"]
-    _optimizer(choose, tokens, choose.given.get("steps") or read / (rows * bptt), read / tokens, much)
+    _optimizer(choose, tokens, choose.given.get("steps") or read / (rows * bptt), read / tokens, chances)
     precision = choose_precision(choose.given.get("precision", "auto"), machine)
     why = "exact" if precision == "fp32" else "the device is faster with it"
     choose.values["precision"] = precision
@@ -82,7 +83,7 @@ def choose_training(
     choose("seed", 1, "the same seed and steps give the same bits")
 
 
-def _optimizer(choose: Chooser, tokens: float, steps: float, passes: float, much: float) -> None:
+def _optimizer(choose: Chooser, tokens: float, steps: float, passes: float, chances: float) -> None:
     """Choose the rule of the steps."""
     adam = choose("optimizer", "adamw", "reaches a good model soonest") == "adamw"
     hidden, layers = choose.values["hidden_size"], choose.values["layers"]
@@ -101,7 +102,7 @@ def _optimizer(choose: Chooser, tokens: float, steps: float, passes: float, much
     )
     averages = choose("ema", LONG if adam else 0.0, why)
     if falls or "final_rate" in choose.given:
-        last = round(FINAL_RATE + (FINAL_RATE_BY_HEART - FINAL_RATE) * much, 2)
+        last = round(FINAL_RATE + (FINAL_RATE_BY_HEART - FINAL_RATE) * by_heart(chances), 2)
         why = "of the peak: long steps and their mean learn what holds" if averages else "nothing is averaged"
         choose("final_rate", last if averages else 0.0, why)
     decay = round(0.05 + 0.25 * how_often(passes), 2) if adam else 1.2e-6
