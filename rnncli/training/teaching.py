@@ -11,6 +11,7 @@ from rnncli.training.pace import (
     ENOUGH_STEPS,
     MANY_ROWS,
     by_heart,
+    decay_a_pass,
     how_often,
     peak_rate,
     rows_on_gpu,
@@ -24,9 +25,9 @@ SHARED_FROM = 1.4
 """Passes over the text from which words share what they learn: before, steps are worth as much as they take."""
 LONG = 0.9999
 """Decay of the average of weights: so long that it is their mean over the last ninth of the steps, however many."""
-FINAL_RATE, FINAL_RATE_BY_HEART = 0.1, 0.3
-"""Of the peak, at the end, where weights are averaged: of a text read a few times, and of one that may be learned by
-heart, where a falling rate is what learns it (tests/bench/RESULTS.md)."""
+FINAL_RATE, FINAL_RATE_BY_HEART, FINAL_RATE_OF_MANY = 0.1, 0.3, 1.0
+"""Of the peak, at the end, where weights are averaged: of a text read a few times, of one that may be learned by heart,
+where a falling rate is what learns it, and of one for which there is very much time (tests/bench/RESULTS.md)."""
 WINDOW_ON_GPU, WINDOW_OF_MANY = 96, 64
 """Tokens of a window there, and of one of very many rows."""
 
@@ -76,6 +77,7 @@ def choose_training(
         choose("batch_size", rows, "small steps learn more from a small text")
     rows = choose.values["batch_size"]
     _optimizer(choose, tokens, choose.given.get("steps") or read / (rows * bptt), read / tokens, chances)
+    _decay(choose, read / tokens, tokens / (rows * (per_line if unit == "lines" else bptt)))
     precision = choose_precision(choose.given.get("precision", "auto"), machine)
     why = "exact" if precision == "fp32" else "the device is faster with it"
     choose.values["precision"] = precision
@@ -102,11 +104,10 @@ def _optimizer(choose: Chooser, tokens: float, steps: float, passes: float, chan
     )
     averages = choose("ema", LONG if adam else 0.0, why)
     if falls or "final_rate" in choose.given:
-        last = round(FINAL_RATE + (FINAL_RATE_BY_HEART - FINAL_RATE) * by_heart(chances), 2)
+        last = FINAL_RATE + (FINAL_RATE_BY_HEART - FINAL_RATE) * by_heart(chances)
+        last = round(last + (FINAL_RATE_OF_MANY - FINAL_RATE_BY_HEART) * still_more(chances), 2)
         why = "of the peak: long steps and their mean learn what holds" if averages else "nothing is averaged"
         choose("final_rate", last if averages else 0.0, why)
-    decay = round(0.05 + 0.25 * how_often(passes), 2) if adam else 1.2e-6
-    choose("weight_decay", decay, "keeps what is learnt by heart small, the more the oftener the text is seen")
     choose("clip_norm", 1.0 if adam else 0.25, "global norm")
     words = choose.values["kind"] in WORDS and 0 < choose.values["vocab_size"] <= MOST_TOKENS
     shares = adam and words and passes >= SHARED_FROM
@@ -115,3 +116,18 @@ def _optimizer(choose: Chooser, tokens: float, steps: float, passes: float, chan
     for name in ("decay_rate", "decay_steps", "staircase", "patience"):
         if name in choose.given:
             choose(name, None, "")
+
+
+def _decay(choose: Chooser, passes: float, steps_a_pass: float) -> None:
+    """Choose the decay of the weights, of which the optimizer takes the rate times as much in a step."""
+    why = "keeps what is learnt by heart small, the more the oftener the text is seen"
+    if choose.values["optimizer"] != "adamw":
+        choose("weight_decay", 1.2e-6, why)
+        return
+    rate: float = choose.values["learning_rate"]
+    if choose.values["schedule"] in ("cosine", "linear"):
+        rate *= (1 + choose.values["final_rate"]) / 2
+    wanted, most = 0.05 + 0.25 * how_often(passes), decay_a_pass(passes) / (rate * steps_a_pass)
+    if most < wanted:
+        wanted, why = most, f"no more than {decay_a_pass(passes):.0%} of the weights a pass over the text"
+    choose("weight_decay", float(f"{wanted:.2g}"), why)

@@ -475,9 +475,26 @@ def test_rows_can_be_cut_into_equal_blocks() -> None:
         assert make_plan(names(length=length), FAST, {"minutes": 1.0}).train.batch_size % 8 == 0
 
 
+def test_a_pass_takes_no_more_of_the_weights_in_many_small_steps_than_in_few() -> None:
+    told = {"minutes": 60.0, "kind": "char", "hidden_size": 256, "bptt": 64, "learning_rate": 0.004, "final_rate": 0.5}
+    decays = {}
+    for chars in (300_000, 3_000_000, 30_000_000):
+        for rows in (4, 16, 64):
+            train = make_plan(facts(chars), FAST, {**told, "batch_size": rows}).train
+            decays[chars, rows] = train.weight_decay
+            # Each character is a token, and the rate three quarters of the peak on average.
+            taken = train.weight_decay * 0.75 * 0.004 * chars / (rows * 64)
+            vocab_size = make_plan(facts(chars), FAST, told).model.vocab_size
+            pace = Pace(machine=FAST, cell="lstm", layers=1, vocab_size=vocab_size, samples=train.softmax_samples)
+            assert taken <= 1.03 * (0.2 + 2 / (pace.tokens_in(3600.0, 256) / chars))
+    assert decays[300_000, 64] == 0.3  # of few steps the decay is what it would be without this rule
+    assert decays[3_000_000, 4] < decays[3_000_000, 16] < decays[3_000_000, 64]
+    assert decays[3_000_000, 16] == pytest.approx(4 * decays[3_000_000, 4], rel=0.1)
+
+
 def test_the_rate_ends_higher_where_weights_are_averaged_and_the_text_is_read_often() -> None:
-    once, often = (make_plan(facts(10**6), FAST, {"minutes": minutes}).train for minutes in (0.5, 600.0))
-    assert (once.ema, once.final_rate, often.final_rate) == (0.9999, 0.1, 0.3)
+    once, often, always = (make_plan(facts(10**6), FAST, {"minutes": m}).train for m in (0.5, 10.0, 6000.0))
+    assert (once.ema, once.final_rate, often.final_rate, always.final_rate) == (0.9999, 0.1, 0.3, 1.0)
     for told in ({"ema": 0.0}, {"optimizer": "sgd"}, {"optimizer": "asgd"}):
         train = make_plan(facts(), FAST, told).train
         assert (train.ema, train.final_rate) == (0.0, 0.0)
