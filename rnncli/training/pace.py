@@ -13,10 +13,24 @@ MOST_EMBEDDING = 512
 """Widest embedding that the recipe takes: the head's cost grows with it, and so does the table."""
 
 
-def embedding_width(width: int, machine: Machine) -> int:
-    """Of the embedding beside a layer so wide. On a processor half: more steps are worth more than a wider table."""
-    wide = width if machine.kind != "cpu" or machine.fast_bf16 else max(64, width // 2)
+def embedding_width(width: int, machine: Machine, share: float = 1.0) -> int:
+    """Of the embedding beside a layer so wide, of which it may have a ``share``; see ``share_for_embedding``.
+
+    On a processor half: more steps are worth more than a wider table.
+    """
+    if machine.kind == "cpu" and not machine.fast_bf16:
+        share = 0.5
+    wide = width if share == 1 else max(64, 32 * round(share * width / 32))
     return min(wide, width, MOST_EMBEDDING)
+
+
+def share_for_embedding(passes: float) -> float:
+    """Of a layer's width: all of it for a text read up to four times, half from eleven times on.
+
+    Words whose vectors are half as wide begin slower and learn as much in the end (a megabyte, twelve times: 1.349 nats
+    a character both, and each step is shorter), or more (a quarter of that, 140 times: 1.682 for 1.700).
+    """
+    return 1.0 - 0.5 * min(1.0, max(0.0, (math.log2(max(1.0, passes)) - 2.0) / 1.5))
 
 
 LEAST_WIDTH, MOST_WIDTH = 64, 1024
@@ -129,10 +143,16 @@ class Pace:
     samples: int = 0
     rows: int = 32
     """Side by side on a GPU."""
+    share: float = 1.0
+    """Of the layer's width that the embedding has."""
+
+    def embedding(self, hidden: int) -> int:
+        """How wide it is beside a layer of ``hidden`` units."""
+        return embedding_width(hidden, self.machine, self.share)
 
     def seconds_a_token(self, hidden: int) -> float:
         """Of training: products forward and backward, the softmax, and what each step costs besides."""
-        machine, embedding = self.machine, embedding_width(hidden, self.machine)
+        machine, embedding = self.machine, self.embedding(hidden)
         if machine.kind == "cuda":
             return self._on_gpu(hidden)
         speed, fixed = machine.threads * (1e11 if machine.fast_bf16 else 3e10), 1e-5
@@ -147,7 +167,7 @@ class Pace:
         """Measured on an H100 with recorded steps, to within a fifth: its time goes by in steps of the recurrence."""
         step = min(2 + 0.33 * self.rows, 30 + 0.06 * self.rows) * 1e-6 * max(0.6, math.sqrt(hidden / 768))
         besides = 0.7e-3 / (self.rows * 80)
-        head = 6 * self.vocab_size * embedding_width(hidden, self.machine) / 2e14
+        head = 6 * self.vocab_size * self.embedding(hidden) / 2e14
         return self.layers * step / self.rows + besides + head
 
     def tokens_in(self, seconds: float, hidden: int) -> float:
@@ -164,13 +184,14 @@ class Pace:
         gates = len(CELLS[self.cell].gates)
 
         def loss(hidden: int) -> float:
-            weights = gates * hidden * (embedding_width(hidden, self.machine) + hidden + 2 * (self.layers - 1) * hidden)
+            weights = gates * hidden * (self.embedding(hidden) + hidden + 2 * (self.layers - 1) * hidden)
             passes = self.tokens_in(seconds, hidden) / tokens
             read = tokens * 15 * (1 - math.exp(-passes / 15))
             return float(250 / weights**0.34 + 410 / max(1.0, read) ** 0.28)
 
-        # A small text bounds the width too: more would only learn it by heart.
-        bound = (1.3 if self.layers > 1 else 2.0) * tokens**0.5
+        # A small text bounds the width too: more would only learn it by heart. Measured with one layer on 20, 70 and
+        # 260 kB of plays: 64 units better than 128 and 256; 256 than 352 and 160; 256 than 384 and 640.
+        bound = (1.3 if self.layers > 1 else 1.0) * tokens**0.5
         step = GPU_WIDTHS if self.machine.kind == "cuda" and widest >= GPU_WIDTHS else 32
         least = max(LEAST_WIDTH, step)
         return min(range(least, min(MOST_WIDTH, max(least, int(bound)), widest) + 1, step), key=loss)

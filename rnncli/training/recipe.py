@@ -6,6 +6,7 @@ gave a value, that value holds and the others are chosen around it.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -19,9 +20,9 @@ from rnncli.text.coverage import tokens_a_char
 from rnncli.text.survey import CorpusFacts, guess_unit
 from rnncli.training.choosing import Chooser, check_given, config_of
 from rnncli.training.memory import memory_needed
-from rnncli.training.pace import LEAST_WIDTH, MOST_WIDTH, Pace, embedding_width, rows_on_gpu, samples_for
+from rnncli.training.pace import LEAST_WIDTH, MOST_WIDTH, Pace, rows_on_gpu, samples_for, share_for_embedding
 from rnncli.training.plan import Plan
-from rnncli.training.teaching import choose_dropout, choose_training
+from rnncli.training.teaching import WORDS, choose_dropout, choose_training
 
 DEFAULT_MINUTES = 5.0
 VALID_SHARE, VALID_FEWEST_CHARS, VALID_MOST_CHARS, VALID_TIME = 0.1, 20_000, 300_000, 0.05
@@ -188,10 +189,15 @@ def _network(
     rows = rows_on_gpu(tokens)
     pace = Pace(machine=machine, cell=cell, layers=layers, vocab_size=vocab_size, samples=samples, rows=rows)
     best = pace.best_width(tokens, seconds, widest)
+    if machine.kind == "cpu" and choose.values["kind"] in WORDS and choose.values["vocab_size"]:
+        first = choose.given.get("hidden_size", best)
+        passes = choose.given.get("epochs") or pace.tokens_in(seconds, first) / tokens
+        pace = dataclasses.replace(pace, share=share_for_embedding(passes))
+        best = pace.best_width(tokens, seconds, widest)
     why = "the best balance of width and passes over the text in the time"
     hidden = choose("hidden_size", best, why if widest == MOST_WIDTH else "what the memory has room for")
     width = state_width(hidden, activation)
-    narrow = embedding_width(width, machine)
+    narrow = pace.embedding(width)
     choose("embedding_size", narrow, "as wide as the layer" if narrow == width else "narrower than the layer")
     choose("tie", True, f"one table of {vocab_size:,} tokens serves input and output")
     read = choose.given["epochs"] * tokens if choose.given.get("epochs") else pace.tokens_in(seconds, hidden)

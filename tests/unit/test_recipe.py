@@ -23,7 +23,16 @@ from rnncli.device import Machine
 from rnncli.errors import ConfigError, DeviceError
 from rnncli.text.survey import CorpusFacts
 from rnncli.training.memory import memory_needed
-from rnncli.training.pace import MANY_ROWS, Pace, drawn, peak_rate, rows_on_gpu, side_by_side, still_more
+from rnncli.training.pace import (
+    MANY_ROWS,
+    Pace,
+    drawn,
+    peak_rate,
+    rows_on_gpu,
+    share_for_embedding,
+    side_by_side,
+    still_more,
+)
 from rnncli.training.plan import Plan
 from rnncli.training.recipe import DEFAULT_MINUTES, make_plan
 from tests.nets import MACHINE
@@ -490,6 +499,25 @@ def test_a_pass_takes_no_more_of_the_weights_in_many_small_steps_than_in_few() -
     assert decays[300_000, 64] == 0.3  # of few steps the decay is what it would be without this rule
     assert decays[3_000_000, 4] < decays[3_000_000, 16] < decays[3_000_000, 64]
     assert decays[3_000_000, 16] == pytest.approx(4 * decays[3_000_000, 4], rel=0.1)
+
+
+def test_a_small_text_that_is_read_often_gets_a_narrow_network() -> None:
+    plans = [make_plan(facts(chars), FAST, {"minutes": 5.0}) for chars in (20_000, 70_000, 260_000, 1_000_000)]
+    widths = [plan.model.hidden_size for plan in plans]
+    assert widths == sorted(widths)
+    assert widths[0] <= 96
+    assert 128 <= widths[1] <= 256 <= widths[2] <= 320
+    assert widths[3] >= 448
+    # Words have vectors half as wide where the text is read often, and as wide as the layer where it is new.
+    assert [plan.model.embedding_size for plan in plans[2:]] == pytest.approx([w / 2 for w in widths[2:]], abs=16)
+    new = make_plan(facts(), FAST, {"minutes": 1.0}).model
+    assert new.embedding_size == new.hidden_size
+    shares = [share_for_embedding(passes) for passes in (0, 1, 4, 6, 8, 11.4, 1000)]
+    assert shares == sorted(shares, reverse=True)
+    assert (shares[2], shares[-1]) == (1.0, 0.5)
+    # Characters are few: their vectors stay.
+    few = make_plan(names(), FAST, {"minutes": 5.0}).model
+    assert few.embedding_size == few.hidden_size
 
 
 def test_the_rate_ends_higher_where_weights_are_averaged_and_the_text_is_read_often() -> None:
