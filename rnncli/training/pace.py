@@ -191,7 +191,8 @@ class Pace:
 
         # A small text bounds the width too: more would only learn it by heart. Measured with one layer on 20, 70 and
         # 260 kB of plays: 64 units better than 128 and 256; 256 than 352 and 160; 256 than 384 and 640.
-        bound = (1.3 if self.layers > 1 else 1.0) * tokens**0.5
+        root = tokens**0.5
+        bound = 1.3 * root if self.layers > 1 else max(root, min(256, tokens / 100))
         step = GPU_WIDTHS if self.machine.kind == "cuda" and widest >= GPU_WIDTHS else 32
         least = max(LEAST_WIDTH, step)
         return min(range(least, min(MOST_WIDTH, max(least, int(bound)), widest) + 1, step), key=loss)
