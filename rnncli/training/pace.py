@@ -13,19 +13,8 @@ MOST_EMBEDDING = 512
 """Widest embedding that the recipe takes: the head's cost grows with it, and so does the table."""
 
 
-def embedding_width(width: int, machine: Machine, share: float = 1.0) -> int:
-    """Of the embedding beside a layer so wide, of which it may have a ``share``; see ``share_for_embedding``.
-
-    On a processor half: more steps are worth more than a wider table.
-    """
-    if machine.kind == "cpu" and not machine.fast_bf16:
-        share = 0.5
-    wide = width if share == 1 else max(64, 32 * round(share * width / 32))
-    return min(wide, width, MOST_EMBEDDING)
-
-
 def share_for_embedding(passes: float) -> float:
-    """Of a layer's width: all of it for a text read up to four times, half from eleven times on.
+    """What an embedding has of a layer's width: all of it for a text read up to four times, half from eleven times on.
 
     Words whose vectors are half as wide begin slower and learn as much in the end (a megabyte, twelve times: 1.349 nats
     a character both, and each step is shorter), or more (a quarter of that, 140 times: 1.682 for 1.700).
@@ -147,8 +136,11 @@ class Pace:
     """Of the layer's width that the embedding has."""
 
     def embedding(self, hidden: int) -> int:
-        """How wide it is beside a layer of ``hidden`` units."""
-        return embedding_width(hidden, self.machine, self.share)
+        """Its width beside a layer so wide. Without bfloat16 half: more steps are worth more than a wider table."""
+        slow = self.machine.kind == "cpu" and not self.machine.fast_bf16
+        share = 0.5 if slow else self.share
+        wide = hidden if share == 1 else max(64, 32 * round(share * hidden / 32))
+        return min(wide, hidden, MOST_EMBEDDING)
 
     def seconds_a_token(self, hidden: int) -> float:
         """Of training: products forward and backward, the softmax, and what each step costs besides."""
