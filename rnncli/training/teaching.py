@@ -75,9 +75,9 @@ def choose_training(
         bptt = choose("bptt", bptt, "gradients reach back this far; the state reaches further")
         rows = side_by_side(min(rows, tokens / (4 * bptt)), machine.kind)
         choose("batch_size", rows, "small steps learn more from a small text")
-    rows = choose.values["batch_size"]
-    _optimizer(choose, tokens, choose.given.get("steps") or read / (rows * bptt), read / tokens, chances)
-    _decay(choose, read / tokens, tokens / (rows * (per_line if unit == "lines" else bptt)))
+    taken = choose.values["batch_size"] * (per_line if unit == "lines" else bptt)
+    _optimizer(choose, tokens, choose.given.get("steps") or read / taken, read / tokens, chances)
+    _decay(choose, read / tokens, tokens / taken)
     precision = choose_precision(choose.given.get("precision", "auto"), machine)
     why = "exact" if precision == "fp32" else "the device is faster with it"
     choose.values["precision"] = precision

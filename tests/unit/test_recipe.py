@@ -401,6 +401,16 @@ def test_lines_and_streams() -> None:
     assert make_plan(facts(), FAST, {"unit": "lines"}).unit == "lines"
 
 
+def test_a_batch_of_lines_counts_as_their_tokens_not_as_the_windows_that_hold_the_longest() -> None:
+    """Else a few long lines would make a run seem short, and its rate high."""
+    even, ragged = names(), dataclasses.replace(names(), p95_line=50)
+    plans = [make_plan(corpus, FAST, {"minutes": 20.0}).train for corpus in (even, ragged)]
+    assert plans[0].bptt < plans[1].bptt
+    assert (
+        plans[0].learning_rate == plans[1].learning_rate < make_plan(even, FAST, {"minutes": 5.0}).train.learning_rate
+    )
+
+
 def test_a_corpus_too_large_to_prepare_is_used_in_part_and_says_so() -> None:
     large = facts(10**9)
     plan = make_plan(large, FAST, {"minutes": 5.0})
