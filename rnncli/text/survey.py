@@ -52,6 +52,8 @@ class CorpusFacts:
     """Those that come often enough to be tokens of the hybrid tokenizer."""
     coverage: tuple[float, ...]
     """Tokens a character, with so many words as wholes as ``coverage.SIZES`` tells; empty where there is no text."""
+    often: int
+    """Words that come often enough to be tokens of the hybrid tokenizer."""
     ends_sentence: float
     """Share of lines that end in a full stop or its like."""
     ends_open: float
@@ -207,6 +209,7 @@ def survey(sources: Sequence[Source], encoding: str = "utf-8", sample: int = 100
         distinct_chars=characters.distinct,
         common_chars=characters.common,
         coverage=coverage.tokens_a_char(characters.seldom / max(1, sum(document_chars))),
+        often=coverage.often(),
         ends_sentence=shape.ends / lines,
         ends_open=shape.open / lines,
         continued=shape.continued / lines,

@@ -16,7 +16,7 @@ from rnncli.errors import DeviceError
 from rnncli.precision import parameter_count
 from rnncli.spec import state_width
 from rnncli.text.characters import MOST_COMMON, MOST_DISTINCT
-from rnncli.text.coverage import tokens_a_char
+from rnncli.text.coverage import often_enough, tokens_a_char
 from rnncli.text.survey import CorpusFacts, guess_unit
 from rnncli.training.choosing import Chooser, check_given, config_of
 from rnncli.training.memory import memory_needed
@@ -139,11 +139,16 @@ def _text(choose: Chooser, facts: CorpusFacts, machine: Machine, seconds: float,
     words = min(3000 * (chars / 1e6) ** 0.45, 600 * (power * seconds) ** 0.5)
     words = round(min(30_000, max(100, words)))
     why = "grows with the text and the time: a large softmax is slow"
+    if kind == "hybrid" and facts.often < words:
+        words, why = (
+            facts.often,
+            f"words that come {often_enough(facts.chars):.0f} times and more: seldomer ones are better spelled",
+        )
     repeated = 1 - facts.distinct_words / max(1, facts.sampled_words)
     if kind == "hybrid" and (repeated < 0.3 or facts.words < 0.02 * facts.chars):
         words, why = 0, "words hardly repeat here, characters do"
-    if kind == "hybrid" and facts.chars < 2.5 * facts.words:
-        words, why = min(words, 500), "its script has no spaces: characters are the words"
+    if kind == "hybrid" and words > 500 and facts.chars < 2.5 * facts.words:
+        words, why = 500, "its script has no spaces: characters are the words"
     if kind == "bpe":
         words, why = max(400, words), "total; " + why
     if kind == "word":

@@ -91,8 +91,9 @@ class RunConfig:
                 plan[name] = from_dict(kind, plan[name])
             plan["settings"] = tuple(typed(Setting, s) for s in plan["settings"])
             facts["document_chars"] = _each(int, facts["document_chars"])
-            # Older runs tell of neither.
+            # Older runs tell of none of these.
             facts.setdefault("common_chars", facts["distinct_chars"])
+            facts.setdefault("often", facts["distinct_words"])
             facts["coverage"] = _each(float, facts.get("coverage", []))
             values |= {"plan": typed(Plan, plan), "facts": typed(CorpusFacts, facts)}
             values["stamps"] = tuple(map(_file_stamp, values.get("stamps", ())))

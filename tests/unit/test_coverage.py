@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rnncli.config import TokenizerConfig
 from rnncli.text import coverage
-from rnncli.text.coverage import SIZES, Coverage, tokens_a_char
+from rnncli.text.coverage import SIZES, Coverage, often_enough, tokens_a_char
 from rnncli.text.tokenizers import train_tokenizer
 
 CORPORA = Path(__file__).parents[2] / "corpora"
@@ -40,6 +40,20 @@ def test_the_most_worth_by_count_come_first() -> None:
     found, chars = covered(text), len(text)
     assert found[1] == (chars - 300) / chars
     assert found[2] == (chars - 300 - 6) / chars
+
+
+def test_words_that_come_often_enough_are_counted() -> None:
+    """In 20 kB 17 times are, 16 are not; a sign alone is no word, however often it comes."""
+    found = Coverage()
+    found.add("one\n" * 17 + "two\n" * 16 + "!\n" * 9936)
+    assert found._all == 20_004
+    assert found.often() == 1
+    assert Coverage().often() == 0
+
+
+def test_the_more_text_the_seldomer_is_often_enough() -> None:
+    assert [round(often_enough(chars)) for chars in (2e4, 7e4, 2.6e5, 1e6)] == [16, 11, 7, 5]
+    assert often_enough(1e9) < 1 < 50 < often_enough(100)
 
 
 def test_no_text_has_none() -> None:
@@ -81,3 +95,14 @@ def test_of_a_long_text_parts_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> 
     found.add(text)
     assert 4000 < found._chars < 30_000
     assert found.tokens_a_char() == pytest.approx(covered(text[:4900]))
+    assert found.often() == 10
+
+
+def test_in_a_part_of_a_long_text_a_word_that_comes_seldomer_is_often_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, size in (("FIRST", 4000), ("MORE", 2000), ("PART", 490)):
+        monkeypatch.setattr(coverage, name, size)
+    words = [str(n) for n in range(1000, 3000)]
+    found = Coverage()
+    found.add("\n".join(words * 20))
+    assert max(found._counts[word] for word in words) < often_enough(200_000)
+    assert found.often() > 1000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,9 +14,11 @@ import torch
 
 import rnncli.training.leg as module
 from rnncli.api import TrainRequest, open_run, resume_run
+from rnncli.events import Done
 from rnncli.store import TRAINING
 from rnncli.training.evaluate import WARMUP, whole_rows
 from rnncli.training.leg import Leg
+from rnncli.training.runfile import RUN
 from rnncli.training.state import load_state
 from rnncli.training.trainer import FEWEST_LOOKED_AT
 
@@ -95,3 +98,19 @@ def test_looks_at_the_validation_text_fit_the_time_and_stay_the_same(tiny_corpus
     again = load_state(tmp_path / "a" / TRAINING)
     assert again is not None
     assert again[0].looked_at == chosen
+
+
+@pytest.mark.usefixtures("threads")
+def test_a_run_from_before_some_facts_were_known_goes_on(tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("one two three four five six seven\n" * 300)
+    given = {"steps": 2, "hidden_size": 8}
+    list(open_run(TrainRequest(corpora=(str(text),), given=given, out=str(tmp_path / "a"), device="cpu")).events())
+    path = tmp_path / "a" / TRAINING / RUN
+    run = json.loads(path.read_text())
+    for name in ("common_chars", "coverage", "often"):
+        del run["facts"][name]
+    path.write_text(json.dumps(run))
+    *_, done = resume_run(str(tmp_path / "a"), {"steps": 3}).events()
+    assert isinstance(done, Done)
+    assert done.steps == 3

@@ -66,6 +66,7 @@ def facts(chars: int = 1_000_000, **changes: Any) -> CorpusFacts:
         "distinct_chars": min(chars, 80),
         "common_chars": min(chars, 80),
         "coverage": PROSE,
+        "often": round(2000 * (chars / 1e6) ** 0.8),
         "ends_sentence": 0.9,
         "ends_open": 0.02,
         "continued": 0.05,
@@ -93,6 +94,7 @@ def names(lines: int = 20_000, length: int = 7) -> CorpusFacts:
         distinct_chars=27,
         common_chars=27,
         coverage=(1.0,) * len(PROSE),
+        often=0,
         ends_sentence=0.0,
         ends_open=0.0,
         continued=0.0,
@@ -261,6 +263,18 @@ def test_of_a_large_vocabulary_a_part_is_drawn_and_that_buys_width() -> None:
     assert part == sorted(part)
     assert part[0] == 10
     assert part[-1] < 2000
+
+
+def test_words_that_come_too_seldom_are_spelled() -> None:
+    """As many as the text tells are tokens, where time and text leave room for more; of other tokenizers nothing is."""
+    few = facts(70_000, often=184)
+    assert make_plan(few, FAST, {}).tokenizer.vocab_size == 184
+    assert "11 times" in next(s.why for s in make_plan(few, FAST, {}).settings if s.name == "vocabulary")
+    many, most = (make_plan(facts(70_000, often=n), FAST, {}).tokenizer.vocab_size for n in (2000, 20_000))
+    assert 184 < many == most < 2000
+    assert make_plan(few, FAST, {"vocab_size": 500}).tokenizer.vocab_size == 500
+    for kind in ("word", "bpe"):
+        assert make_plan(few, FAST, {"kind": kind}) == make_plan(facts(70_000, often=2000), FAST, {"kind": kind})
 
 
 def test_of_characters_only_the_common_ones_are_tokens() -> None:
@@ -515,8 +529,8 @@ def test_a_small_text_that_is_read_often_gets_a_narrow_network() -> None:
     plans = [make_plan(facts(chars), FAST, {"minutes": 5.0}) for chars in (20_000, 70_000, 260_000, 1_000_000)]
     widths = [plan.model.hidden_size for plan in plans]
     assert widths == sorted(widths)
-    assert widths[0] <= 96
-    assert 128 <= widths[1] <= 256 <= widths[2] <= 320
+    assert widths[0] <= 128
+    assert 128 <= widths[1] <= 256 <= widths[2] <= 352
     assert widths[3] >= 448
     # Words have vectors half as wide where the text is read often, and as wide as the layer where it is new.
     assert [plan.model.embedding_size for plan in plans[2:]] == pytest.approx([w / 2 for w in widths[2:]], abs=16)
