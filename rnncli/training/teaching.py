@@ -16,6 +16,7 @@ from rnncli.training.pace import (
     peak_rate,
     rows_on_gpu,
     side_by_side,
+    steps_that_count,
     still_more,
 )
 
@@ -89,7 +90,7 @@ def _optimizer(choose: Chooser, tokens: float, steps: float, passes: float, chan
     """Choose the rule of the steps."""
     adam = choose("optimizer", "adamw", "reaches a good model soonest") == "adamw"
     hidden, layers = choose.values["hidden_size"], choose.values["layers"]
-    peak = peak_rate(hidden, steps, tokens if layers > 1 else None) if adam else 20.0
+    peak = peak_rate(hidden, steps_that_count(steps, chances), tokens if layers > 1 else None) if adam else 20.0
     why = "wider networks and longer runs want less" if adam else "plain SGD wants much"
     if choose.kept:
         peak, why = 0.3 * peak, "the weights know something already: the full rate would forget it"

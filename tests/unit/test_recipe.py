@@ -31,6 +31,7 @@ from rnncli.training.pace import (
     rows_on_gpu,
     share_for_embedding,
     side_by_side,
+    steps_that_count,
     still_more,
 )
 from rnncli.training.plan import Plan
@@ -421,7 +422,7 @@ def test_a_batch_of_lines_counts_as_their_tokens_not_as_the_windows_that_hold_th
     plans = [make_plan(corpus, FAST, {"minutes": 20.0}).train for corpus in (even, ragged)]
     assert plans[0].bptt < plans[1].bptt
     assert (
-        plans[0].learning_rate == plans[1].learning_rate < make_plan(even, FAST, {"minutes": 5.0}).train.learning_rate
+        plans[0].learning_rate == plans[1].learning_rate < make_plan(even, FAST, {"minutes": 1.0}).train.learning_rate
     )
 
 
@@ -478,6 +479,18 @@ def test_layers_above_one_another_want_a_lower_rate_the_more_text_there_is() -> 
     assert rates == sorted(rates, reverse=True)
     assert rates[0] == pytest.approx(2 * peak_rate(768, 14_000), rel=0.05)
     assert rates[-1] < peak_rate(768, 14_000)
+
+
+def test_a_longer_run_wants_a_lower_rate_until_it_could_know_the_text_by_heart() -> None:
+    rates = [peak_rate(256, steps) for steps in (1000, 1500, 5000, 50_000)]
+    assert rates[0] == rates[1] > rates[2] > rates[3]
+    assert [steps_that_count(3000, chances) for chances in (0, 15, 150, 300, 3000)] == [3000, 3000, 3000, 1500, 150]
+    for machine in (FAST, GPU):
+        hour, day = (make_plan(facts(), machine, {"minutes": minutes}) for minutes in (60.0, 1440.0))
+        assert hour.model.hidden_size == day.model.hidden_size
+        assert hour.train.learning_rate == day.train.learning_rate
+    large = [make_plan(facts(10**9), FAST, {"minutes": m, "hidden_size": 512}).train for m in (60.0, 1440.0)]
+    assert large[0].learning_rate > large[1].learning_rate
 
 
 @pytest.mark.parametrize(
