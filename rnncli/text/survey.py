@@ -129,6 +129,10 @@ class _Shape:
         while self.lines > self._limit * self._stride:
             self._stride *= 2
 
+    def share(self, number: int) -> float:
+        """So many lines, of those that were looked at."""
+        return number / max(1, self.lines)
+
 
 class _Lengths:
     """A histogram of line lengths, and how many lines are blank."""
@@ -191,7 +195,6 @@ def survey(sources: Sequence[Source], encoding: str = "utf-8", sample: int = 100
             size += len(data)
             for count in (shape, words, coverage):
                 count.add(block)
-    lines = max(1, shape.lines)
     return CorpusFacts(
         documents=len(sources),
         document_chars=tuple(document_chars),
@@ -210,11 +213,11 @@ def survey(sources: Sequence[Source], encoding: str = "utf-8", sample: int = 100
         common_chars=characters.common,
         coverage=coverage.tokens_a_char(characters.seldom / max(1, sum(document_chars))),
         often=coverage.often(),
-        ends_sentence=shape.ends / lines,
-        ends_open=shape.open / lines,
-        continued=shape.continued / lines,
-        indented=shape.indented / lines,
-        duplicates=shape.again / lines,
+        ends_sentence=shape.share(shape.ends),
+        ends_open=shape.share(shape.open),
+        continued=shape.share(shape.continued),
+        indented=shape.share(shape.indented),
+        duplicates=shape.share(shape.again),
         fingerprint=digest.hexdigest(),
         seconds=time.monotonic() - started,
     )

@@ -140,10 +140,8 @@ def _text(choose: Chooser, facts: CorpusFacts, machine: Machine, seconds: float,
     words = round(min(30_000, max(100, words)))
     why = "grows with the text and the time: a large softmax is slow"
     if kind == "hybrid" and facts.often < words:
-        words, why = (
-            facts.often,
-            f"words that come {often_enough(facts.chars):.0f} times and more: seldomer ones are better spelled",
-        )
+        words = facts.often
+        why = f"words that come {often_enough(facts.chars):.0f} times and more: seldomer ones are better spelled"
     repeated = 1 - facts.distinct_words / max(1, facts.sampled_words)
     if kind == "hybrid" and (repeated < 0.3 or facts.words < 0.02 * facts.chars):
         words, why = 0, "words hardly repeat here, characters do"
