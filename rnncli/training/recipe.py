@@ -135,22 +135,7 @@ def _text(choose: Chooser, facts: CorpusFacts, machine: Machine, seconds: float,
     """Choose the tokenizer; return the training text's tokens and the vocabulary's size, both estimated."""
     kind = choose("kind", "hybrid", "words as wholes, rare ones spelled: nothing is unknown", name="tokenizer")
     chars = max(1.0, facts.chars * share)
-    power = 100.0 if machine.kind == "cuda" else machine.threads * (0.5 if machine.fast_bf16 else 0.2)
-    words = min(3000 * (chars / 1e6) ** 0.45, 600 * (power * seconds) ** 0.5)
-    words = round(min(30_000, max(100, words)))
-    why = "grows with the text and the time: a large softmax is slow"
-    if kind == "hybrid" and facts.often < words:
-        words = facts.often
-        why = f"words that come {often_enough(facts.chars):.0f} times and more: seldomer ones are better spelled"
-    repeated = 1 - facts.distinct_words / max(1, facts.sampled_words)
-    if kind == "hybrid" and (repeated < 0.3 or facts.words < 0.02 * facts.chars):
-        words, why = 0, "words hardly repeat here, characters do"
-    if kind == "hybrid" and words > 500 and facts.chars < 2.5 * facts.words:
-        words, why = 500, "its script has no spaces: characters are the words"
-    if kind == "bpe":
-        words, why = max(400, words), "total; " + why
-    if kind == "word":
-        words, why = round(min(50_000, max(1000, 10 * words))), why
+    words, why = _words(kind, facts, machine, chars, seconds)
     if kind in ("char", "byte"):
         words = choose.given.get("vocab_size", 0)
         choose.values["vocab_size"] = words
@@ -164,6 +149,27 @@ def _text(choose: Chooser, facts: CorpusFacts, machine: Machine, seconds: float,
         "word": words + 2,
     }
     return _tokens(kind, facts, chars, words), size[kind]
+
+
+def _words(kind: str, facts: CorpusFacts, machine: Machine, chars: float, seconds: float) -> tuple[int, str]:
+    """How many words, or pieces of them, are tokens, and why."""
+    power = 100.0 if machine.kind == "cuda" else machine.threads * (0.5 if machine.fast_bf16 else 0.2)
+    words = min(3000 * (chars / 1e6) ** 0.45, 600 * (power * seconds) ** 0.5)
+    words = round(min(30_000, max(100, words)))
+    why = "grows with the text and the time: a large softmax is slow"
+    if kind == "bpe":
+        return max(400, words), "total; " + why
+    if kind == "word":
+        return round(min(50_000, max(1000, 10 * words))), why
+    repeated = 1 - facts.distinct_words / max(1, facts.sampled_words)
+    if repeated < 0.3 or facts.words < 0.02 * facts.chars:
+        return 0, "words hardly repeat here, characters do"
+    if facts.often < words:
+        words = facts.often
+        why = f"words that come {often_enough(facts.chars):.0f} times and more: seldomer ones are better spelled"
+    if words > 500 and facts.chars < 2.5 * facts.words:
+        return 500, "its script has no spaces: characters are the words"
+    return words, why
 
 
 def _tokens(kind: str, facts: CorpusFacts, chars: float, words: int) -> float:
