@@ -15,7 +15,8 @@ from rnncli.spec import state_width
 from rnncli.store import TOKENIZER, part_config
 from rnncli.text.tokenizers import Tokenizer, train_tokenizer
 from rnncli.training.batches import Batch
-from rnncli.training.learner import Learner, new_model
+from rnncli.training.beginning import new_model
+from rnncli.training.learner import Learner
 from tests.conftest import TINY_TEXT
 from tests.nets import MACHINE, config_of
 

@@ -17,8 +17,9 @@ from rnncli.errors import DivergedError
 from rnncli.events import Evaluated, Notice, Saved, StepDone, TrainEvent
 from rnncli.nn.model import LanguageModel
 from rnncli.nn.weights import from_arrays, to_arrays
+from rnncli.training.beginning import new_chances, new_model, new_resembling
 from rnncli.training.job import Job
-from rnncli.training.learner import Learner, StepResult, new_chances, new_model, new_resembling
+from rnncli.training.learner import Learner, StepResult
 from rnncli.training.optim import LossScale
 from rnncli.training.ranks import ALONE, Order, Ranks
 from rnncli.training.reading import Reader

@@ -17,8 +17,8 @@ from rnncli.nn.elman import ACTIVATIONS, elman
 from rnncli.nn.likelihood import all_logprobs, token_logprobs, weighted_loss
 from rnncli.nn.model import LanguageModel, State, detach, flat, unflat
 from rnncli.nn.weights import named_parameters
+from rnncli.training.beginning import new_model
 from rnncli.training.evaluate import Validation, stream_logprob
-from rnncli.training.learner import new_model
 from tests.nets import CELLS, MACHINE, NEWLINE, config_of, count_tokens, network, random_state, same, stored, text_of
 from tests.toy import spread, targets_of
 

@@ -11,7 +11,8 @@ import torch
 from rnncli.config import TrainConfig
 from rnncli.nn.model import State
 from rnncli.training.batches import Batch
-from rnncli.training.learner import Learner, log_frequencies, new_model
+from rnncli.training.beginning import log_frequencies, new_model
+from rnncli.training.learner import Learner
 from rnncli.training.optim import LossScale
 from tests.nets import CELLS, MACHINE, PLAIN, batch_of, config_of, network, same
 
@@ -162,8 +163,8 @@ def test_the_first_predictions_are_how_often_each_token_comes() -> None:
 
 def test_of_a_long_text_parts_from_all_over_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two halves of different tokens, of which a tenth is read."""
-    monkeypatch.setattr("rnncli.training.learner.MOST_COUNTED", 1000)
-    monkeypatch.setattr("rnncli.training.learner.COUNTED_AT_ONCE", 10)
+    monkeypatch.setattr("rnncli.training.beginning.MOST_COUNTED", 1000)
+    monkeypatch.setattr("rnncli.training.beginning.COUNTED_AT_ONCE", 10)
     ids = np.repeat(np.array([0, 1], np.uint16), 5000)
     np.testing.assert_allclose(log_frequencies(ids, 2), [0, 0], atol=0.03)
     counted = log_frequencies(ids, 3)

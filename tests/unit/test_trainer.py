@@ -15,9 +15,10 @@ from rnncli.errors import ModelError, RnncliError
 from rnncli.events import Evaluated, Notice, Saved, StepDone, TrainEvent
 from rnncli.nn.likelihood import weighted_loss
 from rnncli.nn.weights import to_arrays
+from rnncli.training.beginning import new_model
 from rnncli.training.evaluate import Validation
 from rnncli.training.job import Job
-from rnncli.training.learner import Learner, StepResult, new_model
+from rnncli.training.learner import Learner, StepResult
 from rnncli.training.optim import LossScale
 from rnncli.training.schedule import Position, learning_rate
 from rnncli.training.state import STATE, load_state
