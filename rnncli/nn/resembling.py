@@ -1,6 +1,6 @@
 """Token vectors that share what tokens have in common in writing, while they learn.
 
-Shapes: V vocabulary, E embedding, F features.
+Shapes: V vocabulary, E embedding, F features; U tokens of a part, G features that they have.
 """
 
 from __future__ import annotations
@@ -8,7 +8,9 @@ from __future__ import annotations
 import warnings
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -52,6 +54,19 @@ class _Sums(torch.autograd.Function):
         return ctx.back.times(grads[0]), None, None
 
 
+class Part(NamedTuple):
+    """What some tokens have in common: their features, each once, and which of those each token has."""
+
+    features_G: Tensor
+    forth: _Bags
+    back: _Bags
+
+    def __call__(self, own_UE: Tensor, shared_GE: Tensor) -> Tensor:
+        """(U, E): the tokens' own vectors and what they share."""
+        sums: Tensor = _Sums.apply(shared_GE, self.forth, self.back)  # type: ignore[no-untyped-call]
+        return own_UE + sums
+
+
 class Resembling(nn.Module):
     """Adds to each token's own vector those of its features: what "love" learns, " Love" and "loves" learn with it.
 
@@ -62,6 +77,8 @@ class Resembling(nn.Module):
         super().__init__()
         self.shared = nn.Parameter(torch.zeros(found.features_count, embedding_size))
         """(F, E): at first nothing."""
+        self._features, self._weights = found.features, found.weights
+        self._starts = np.append(found.starts, len(found.features))
         features, starts, weights = (torch.from_numpy(a) for a in (found.features, found.starts, found.weights))
         lengths = torch.diff(starts, append=torch.tensor([len(features)]))
         tokens = torch.repeat_interleave(torch.arange(len(starts)), lengths)
@@ -77,6 +94,25 @@ class Resembling(nn.Module):
         table = self.shared if shared_FE is None else shared_FE
         sums: Tensor = _Sums.apply(table, self._bags("forth"), self._bags("back"))  # type: ignore[no-untyped-call]
         return own_VE + sums
+
+    def part(self, ids_U: NDArray[np.int64]) -> Part:
+        """What ``forward`` does for the tokens ``ids_U`` alone."""
+        first, last = self._starts[ids_U], self._starts[ids_U + 1]
+        lengths = last - first
+        starts = np.cumsum(lengths) - lengths
+        places = np.repeat(first - starts, lengths) + np.arange(lengths.sum())
+        features = self._features[places]
+        read = np.zeros(len(self.shared), bool)
+        read[features] = True
+        features_G = np.flatnonzero(read)
+        here = (np.cumsum(read) - 1)[features]
+        weights = self._weights[places]
+        by_feature = np.argsort(here, kind="stable")
+        firsts = np.searchsorted(here[by_feature], np.arange(len(features_G)))
+        tokens = np.repeat(np.arange(len(ids_U)), lengths)[by_feature]
+        forth = _Bags(*map(torch.from_numpy, (here, starts, weights)))
+        back = _Bags(*map(torch.from_numpy, (tokens, firsts, weights[by_feature])))
+        return Part(torch.from_numpy(features_G), forth, back)
 
     def _bags(self, way: str) -> _Bags:
         return _Bags(*(self.get_buffer(f"{way}_{name}") for name in _Bags._fields))

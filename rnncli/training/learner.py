@@ -22,7 +22,9 @@ from rnncli.nn.resembling import Resembling
 from rnncli.nn.sampled import Drawn, sampled_loss
 from rnncli.nn.weights import named_parameters
 from rnncli.training.batches import Batch, random_for
+from rnncli.training.lazily import LazyTables
 from rnncli.training.optim import Average, LossScale, Optimizer, Tensors, clip_gradients
+from rnncli.training.part import Part, Vectors
 from rnncli.training.progress import SHARED
 from rnncli.training.ranks import ALONE, Ranks
 from rnncli.training.recorded import TAKEN_BEFORE, RecordedStep, is_recordable, recorded_step
@@ -61,14 +63,21 @@ class Learner:
         if resembling is not None:
             resembling.to(self.device)
             self.parameters[SHARED] = resembling.shared
-        self.optimizer = Optimizer(self.parameters, config)
-        self.average = Average(self.parameters, config)
+        lazy = self._lazy_names()
+        self.optimizer = Optimizer(self.parameters, config, lazy)
+        self.average = Average(self.parameters, config, lazy)
+        self.lazy = LazyTables(lazy, self.optimizer, self.average)
         precision = choose_precision(config.precision, machine)
         self.dtype = DTYPES[precision]
         self.scale: LossScale | None = LossScale() if precision == "fp16" else None
         self.carried: State | None = None
         self.recorded: RecordedStep | None = None
         self._before_recording: float = TAKEN_BEFORE
+
+    def _lazy_names(self) -> list[str]:
+        """Tables of which a step reads few rows: where only a part of the vocabulary is in it."""
+        few = self.chance_V is not None and self.device.type == "cpu" and self.config.optimizer == "adamw"
+        return [name for name in ("embedding", "head.weight", SHARED) if few and name in self.parameters]
 
     def autocast(self) -> Any:
         """The context in which the network's products run in the chosen precision."""
@@ -109,13 +118,15 @@ class Learner:
         tokens = int(batch.counted_BT.sum())
         scale = self.scale.value if self.scale else 1.0
         loss, after = self._backward(batch, tokens, step, scale, carry=carry)
-        self._add_up(loss)
-        norm = clip_gradients(self.parameters, self.config.clip_norm, scale)
+        learning = {**self.parameters, **self.lazy.leaves()}
+        self._add_up(loss, learning)
+        norm = clip_gradients(learning, self.config.clip_norm, scale)
         value = float(loss)
         finite = math.isfinite(value) and math.isfinite(norm)
         self.scale = self.scale.after(finite=finite) if self.scale else None
         if finite:
             self.optimizer.step(learning_rate)
+            self.lazy.step(learning_rate)
             self.average.update()
         else:
             self.optimizer.skip()
@@ -124,6 +135,13 @@ class Learner:
 
     def _backward(self, batch: Batch, tokens: int, step: int, scale: float, *, carry: bool) -> tuple[Tensor, State]:
         """This process's part of the loss, its gradients times ``scale`` in the parameters, and the state after it."""
+        drawn, ids_U = None, None
+        if self.chance_V is not None:
+            drawn = Drawn.of(self.chance_V, random_for(self.config.seed, 3, step), self.device)
+        if drawn is not None and self.lazy.of:
+            part = Part.of(batch, drawn, len(self.model.bias))
+            ids_U, batch, drawn = part.ids_U, part.batch, part.drawn
+        vectors = self._vectors(ids_U)
         mine, of = self.ranks.share(batch), len(batch.inputs_BT)
         state = self._state_before(mine, carry=carry)
         if not len(mine.inputs_BT):  # the last few lines of an epoch, and more processes than those
@@ -131,43 +149,60 @@ class Learner:
         inputs, targets, counted = (self._tensor(a) for a in (mine.inputs_BT, mine.targets_BT, mine.counted_BT))
         rows = self.ranks.rows(of) if self.ranks.world > 1 else None
         generator = torch.Generator(self.device).manual_seed(_mixed(self.config.seed, step))
-        drawn = None
-        if self.chance_V is not None:
-            drawn = Drawn.of(self.chance_V, random_for(self.config.seed, 3, step), self.device)
         weights_N = counted.flatten().float() / tokens
-        loss, after = self.loss_of(inputs, targets.flatten(), weights_N, state, Noise(generator, rows, of), drawn)
+        noise = Noise(generator, rows, of)
+        loss, after = self._loss(vectors, inputs, targets.flatten(), weights_N, state, noise, drawn)
         torch.autograd.backward(loss * scale)
         return loss.detach(), after
 
+    def _vectors(self, ids_U: NDArray[np.int64] | None = None) -> Vectors:
+        """Of all tokens, or of ``ids_U`` alone."""
+        bias: Tensor = self.model.bias
+        embedding: Tensor = self.model.embedding
+        if ids_U is None:
+            embedding = embedding if self.resembling is None else self.resembling(embedding)
+            return Vectors(embedding, self.model.head_beside(embedding), bias)
+        tables, ids = self.lazy.of, torch.from_numpy(ids_U)
+        embedding = tables["embedding"].read(ids)
+        if self.resembling is not None:
+            alike = self.resembling.part(ids_U)
+            embedding = alike(embedding, tables[SHARED].read(alike.features_G))
+        untied = tables.get("head.weight")
+        return Vectors(embedding, embedding if untied is None else untied.read(ids), bias.index_select(0, ids))
+
     def loss_of(
+        self, inputs_BT: Tensor, targets_N: Tensor, weights_N: Tensor, state: State, noise: Noise
+    ) -> tuple[Tensor, State]:
+        """The loss over all of the vocabulary, a float32 scalar, and the state after the batch."""
+        return self._loss(self._vectors(), inputs_BT, targets_N, weights_N, state, noise, None)
+
+    def _loss(
         self,
+        vectors: Vectors,
         inputs_BT: Tensor,
         targets_N: Tensor,
         weights_N: Tensor,
         state: State,
         noise: Noise,
-        drawn: Drawn | None = None,
+        drawn: Drawn | None,
     ) -> tuple[Tensor, State]:
-        """The loss, a float32 scalar, and the state after the batch. ``drawn``: the softmax's tokens; None: all."""
-        embedding = self.model.embedding
-        if self.resembling is not None:
-            embedding = self.resembling(embedding)
+        """The same from the tokens' ``vectors``, with ``drawn`` ones in its softmax; None: all of them."""
         with self.autocast():
-            features_BTD, after = self.model(inputs_BT, state, noise=noise, embedding=embedding)
+            features_BTD, after = self.model(inputs_BT, state, noise=noise, embedding=vectors.embedding)
         # The loss chooses its precisions itself: on a GPU autocast would make float32 of some of its products.
-        network = features_BTD.flatten(0, 1).to(self.dtype), self.model.head_beside(embedding), self.model.bias
+        network = features_BTD.flatten(0, 1).to(self.dtype), vectors.head, vectors.bias
         if drawn is None:
             return weighted_loss(*network, targets_N, weights_N), after
         return sampled_loss(*network, targets_N, weights_N, drawn), after
 
-    def _add_up(self, loss: Tensor) -> None:
+    def _add_up(self, loss: Tensor, learning: Tensors) -> None:
         """Make of every process's loss and gradients those of the whole batch."""
         if self.ranks.world == 1:
             return
-        for parameter in self.parameters.values():
+        for parameter in learning.values():
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-        self.ranks.add([loss, *(p.grad for p in self.parameters.values() if p.grad is not None)])
+        self.ranks.add([loss, *(p.grad for p in learning.values() if p.grad is not None)])
 
     def _state_before(self, batch: Batch, *, carry: bool) -> State:
         rows = len(batch.inputs_BT)
@@ -181,7 +216,7 @@ class Learner:
 
     def weights(self) -> Tensors:
         """The weights to evaluate and keep, the average where there is one; what tokens share is in the embedding."""
-        found = self.average.current()
+        found = {**self.average.current(), **self.lazy.current()}
         if self.resembling is None:
             return found
         own = {name: tensor for name, tensor in found.items() if name != SHARED}
@@ -196,6 +231,7 @@ class Learner:
             **with_prefix("parameter", self.parameters),
             **with_prefix("optimizer", self.optimizer.tensors()),
             **with_prefix("average", self.average.values),
+            **with_prefix("behind", self.lazy.tensors()),
             **with_prefix("carried", {str(i): t for i, t in enumerate(carried)}),
         }
 
@@ -203,7 +239,8 @@ class Learner:
         """What a saved state must hold to be taken up: of rows at so many ``positions`` in so many ``tokens``."""
         rows = len(positions)  # none where each line stands alone: nothing is carried on
         carried = [tuple(array.shape) for array in flat(self.model.start(rows))] if rows else []
-        return Expected(self.parameters, carried, positions.shape, tokens)
+        behind = {name: array.shape for name, array in self.lazy.tensors().items()}
+        return Expected(self.parameters, behind, carried, positions.shape, tokens)
 
     def numbers(self) -> dict[str, Any]:
         """What of it is no tensor, as Progress has it."""
@@ -224,6 +261,7 @@ class Learner:
         self.optimizer.load(under_prefix("optimizer", tensors))
         average = {k: t.to(self.device) for k, t in under_prefix("average", tensors).items()}
         self.average.load(average, average_updates, average_on)
+        self.lazy.load(under_prefix("behind", tensors))
         carried = under_prefix("carried", tensors)
         mine = self.ranks.rows(self.config.batch_size)
         arrays = tuple(carried[str(i)][mine].to(self.device) for i in range(len(carried)))

@@ -37,9 +37,11 @@ from rnncli.training.trainer import EVALUATIONS, Trainer
 FROM_WEIGHTS = "from.safetensors"
 EVALUATION_SHARE = 0.02
 """Of the time, for all looks at the validation text but the last."""
-MEASURE_SHARE, FEWEST_MEASURED = 0.08, 50_000
+MEASURE_SHARE, FEWEST_MEASURED = 0.08, 20_000
 """Of the time, for the last look: where the whole validation text would take longer, a part is read, of so many tokens
 at least."""
+PROBE_SHARE, PROBES = 0.002, 3
+"""Of the time, for finding out between two looks how fast the machine is, and how often that is tried."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,15 +242,16 @@ class Leg:
         trainer, now = self.trainer, self.setup.now
         ids, lines = self.prepared.valid_ids, trainer.job.unit == "lines"
         rows = 8 if lines else whole_rows(len(ids), trainer.job.model.cell)
-        # At first with care; then to see what the machine is like now, in less time and past one bad moment.
+        # Past one bad moment: at first by the fastest of some tries, and then to see what the machine is like now.
         first = math.isinf(self._eval_speed)
-        some, newline = ids[: (256 if first else 64) * rows], self.prepared.tokenizer.newline_id
+        affordable = 64 if first else PROBE_SHARE * most / MEASURE_SHARE / (PROBES * rows * self._eval_speed)
+        some, newline = ids[: rows * int(min(64, max(8, affordable)))], self.prepared.tokenizer.newline_id
         times = []
-        for _ in range(2 if first else 3):
+        for _ in range(PROBES):
             begin = now()
             stream_logprob(trainer.shadow, some, newline, rows=rows)
             times.append((now() - begin) / len(some))
-        latest = min(times) if first else sorted(times)[1]
+        latest = min(times) if first else sorted(times)[PROBES // 2]
         self._eval_speed = min(self._eval_speed, latest)
         # By the speed of now, for the machine may be shared; but one bad moment says nothing about the end.
         each = min(latest, 3 * self._eval_speed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -20,13 +20,14 @@ class Optimizer:
 
     Its moments are named tensors, so that a run's state is a flat list of arrays. The steps are the functions that
     ``torch.optim.AdamW`` and ``SGD`` call; the classes themselves import torch's compiler, which takes 1.5 s.
+    ``lazy``: names of those that ``step`` leaves alone (lazily.py).
     """
 
-    def __init__(self, parameters: Tensors, config: TrainConfig) -> None:
+    def __init__(self, parameters: Tensors, config: TrainConfig, lazy: Collection[str] = ()) -> None:
         self.parameters, self.config = parameters, config
-        # A layer's B holds two vectors, so that its shape does not tell.
-        plain = [name for name in parameters if name.endswith(("B", "bias"))]
-        decayed = [name for name in parameters if not name.endswith(("B", "bias"))]
+        stepped = [name for name in parameters if name not in lazy]
+        plain = [name for name in stepped if not is_decayed(name)]
+        decayed = [name for name in stepped if is_decayed(name)]
         self._groups = ((decayed, config.weight_decay), (plain, 0.0))
         self._state: dict[str, Tensors] = {}
 
@@ -40,7 +41,9 @@ class Optimizer:
         for names, weight_decay in self._groups:
             taught = [name for name in names if self.parameters[name].grad is not None]
             if taught and self.config.optimizer == "adamw":
-                self._adamw(taught, learning_rate, weight_decay, unless)
+                states = [self.state_of(name) for name in taught]
+                of_all = tuple([state[key] for state in states] for key in ("exp_avg", "exp_avg_sq", "step"))
+                _adamw(*self._of(taught), of_all, learning_rate, weight_decay, unless)
             elif taught:
                 self._sgd(taught, float(learning_rate), weight_decay)
         self.skip()
@@ -66,35 +69,29 @@ class Optimizer:
                     for key, t in mine.items()
                 }
 
-    def _adamw(
-        self, names: list[str], learning_rate: float | Tensor, weight_decay: float, unless: Tensor | None
-    ) -> None:
-        """Loshchilov & Hutter 2019, in one kernel where the device has it."""
-        parameters, gradients = self._of(names)
-        for name, parameter in zip(names, parameters, strict=True):
-            if name not in self._state:
-                self._state[name] = {
-                    "step": torch.zeros((), device=parameter.device),
-                    "exp_avg": torch.zeros_like(parameter),
-                    "exp_avg_sq": torch.zeros_like(parameter),
-                }
-        adamw(
-            parameters,
-            gradients,
-            [self._state[name]["exp_avg"] for name in names],
-            [self._state[name]["exp_avg_sq"] for name in names],
-            [],
-            [self._state[name]["step"] for name in names],
-            fused=parameters[0].device.type in ("cpu", "cuda"),
-            amsgrad=False,
-            beta1=BETAS[0],
-            beta2=BETAS[1],
-            lr=learning_rate,
-            weight_decay=weight_decay,
-            eps=1e-8,
-            maximize=False,
-            found_inf=unless,
-        )
+    def state_of(self, name: str) -> Tensors:
+        """AdamW's moments of a parameter, and how many steps it took."""
+        if name not in self._state:
+            parameter = self.parameters[name]
+            self._state[name] = {
+                "step": torch.zeros((), device=parameter.device),
+                "exp_avg": torch.zeros_like(parameter),
+                "exp_avg_sq": torch.zeros_like(parameter),
+            }
+        return self._state[name]
+
+    @torch.no_grad()
+    def update(self, name: str, rows: Tensor, moments: tuple[Tensor, Tensor], learning_rate: float) -> float:
+        """AdamW's step of some rows of a parameter, which have a gradient, and of their moments, in place.
+
+        It counts as one of the parameter's steps. Returns the parameter's weight decay.
+        """
+        assert rows.grad is not None
+        decay = self.config.weight_decay if is_decayed(name) else 0.0
+        first, second = moments
+        state = [first], [second], [self.state_of(name)["step"]]
+        _adamw([rows], [rows.grad], state, learning_rate, decay)
+        return decay
 
     def _sgd(self, names: list[str], learning_rate: float, weight_decay: float) -> None:
         """Plain, for which the coupled and the decoupled weight decay are the same step."""
@@ -117,17 +114,58 @@ class Optimizer:
 
 BETAS = (0.9, 0.99)
 """Adam's. The second moment forgets within a hundred steps: runs here are short (compare nanoGPT's small recipes)."""
+EPSILON = 1e-8
+"""Adam's, beside the root of the second moment."""
+
+
+def is_decayed(name: str) -> bool:
+    """Whether it is no bias. A layer's B holds two vectors, so that its shape does not tell."""
+    return not name.endswith(("B", "bias"))
+
+
+def _adamw(
+    parameters: list[Tensor],
+    gradients: list[Tensor],
+    state: tuple[list[Tensor], ...],
+    learning_rate: float | Tensor,
+    weight_decay: float,
+    unless: Tensor | None = None,
+) -> None:
+    """Loshchilov & Hutter 2019, in place, in one kernel where the device has it.
+
+    ``state``: of each parameter its first and second moment, and the number of its steps.
+    """
+    first, second, step = state
+    adamw(
+        parameters,
+        gradients,
+        first,
+        second,
+        [],
+        step,
+        fused=parameters[0].device.type in ("cpu", "cuda"),
+        amsgrad=False,
+        beta1=BETAS[0],
+        beta2=BETAS[1],
+        lr=learning_rate,
+        weight_decay=weight_decay,
+        eps=EPSILON,
+        maximize=False,
+        found_inf=unless,
+    )
 
 
 class Average:
     """A running average of weights: exponential (EMA), or the plain mean from a moment on (averaged SGD).
 
     EMA: Polyak's averaging with a decay that warms up, min(decay, (1 + k) / (10 + k)) after k updates, so that the
-    start weighs nothing. Mean: Merity et al. 2018, NT-ASGD, once ``trigger`` was called.
+    start weighs nothing. Mean: Merity et al. 2018, NT-ASGD, once ``trigger`` was called. ``lazy``: names of those whose
+    averages are begun here and kept elsewhere (lazily.py).
     """
 
-    def __init__(self, parameters: Tensors, config: TrainConfig) -> None:
+    def __init__(self, parameters: Tensors, config: TrainConfig, lazy: Collection[str] = ()) -> None:
         self.parameters, self.decay = parameters, config.ema
+        self._kept_here = [name for name in parameters if name not in lazy]
         self.mean = config.optimizer == "asgd"
         self.updates = 0
         self.on = bool(config.ema) and not self.mean
@@ -151,8 +189,8 @@ class Average:
             return
         if not self.values:
             self.values = {name: p.detach().clone() for name, p in self.parameters.items()}
-        now = [p.detach() for p in self.parameters.values()]
-        torch._foreach_lerp_([self.values[name] for name in self.parameters], now, self.weight)
+        now = [self.parameters[name].detach() for name in self._kept_here]
+        torch._foreach_lerp_([self.values[name] for name in self._kept_here], now, self.weight)
         self.updates += 1
 
     def update_unseen(self, weight: Tensor) -> None:

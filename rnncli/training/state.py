@@ -31,6 +31,8 @@ class Expected(NamedTuple):
     """What the state of a run is made of, by which a file is judged before it is read."""
 
     parameters: Mapping[str, Tensor]
+    behind: Mapping[str, tuple[int, ...]]
+    """Shapes of what is told of rows that wait for their steps; a file has all of it or nothing."""
     carried: Sequence[tuple[int, ...]]
     """Shapes of the recurrent state between two windows; a file has it whole or not at all."""
     positions: tuple[int, ...]
@@ -81,7 +83,9 @@ def _checksum(tensors: Mapping[str, Tensor]) -> str:
 def _check_arrays(places: Iterable[ArrayPlace], expected: Expected) -> None:
     """A ValueError where an array is not one of the run's, or one of them is missing."""
     parameters = {name: tuple(tensor.shape) for name, tensor in expected.parameters.items()}
-    found: dict[str, list[str]] = {"parameter": [], "average": [], "carried": [], "optimizer": [], "positions": []}
+    found: dict[str, list[str]] = {
+        group: [] for group in ("parameter", "average", "behind", "carried", "optimizer", "positions")
+    }
     for name, dtype, shape, *_ in places:
         group, _, rest = name.partition("/")
         of, _, key = rest.rpartition(".") if group == "optimizer" else (rest, "", "")
@@ -89,6 +93,7 @@ def _check_arrays(places: Iterable[ArrayPlace], expected: Expected) -> None:
             "parameter": (dtype, shape) == ("F32", parameters.get(of)),
             "average": (dtype, shape) == ("F32", parameters.get(of)),
             "optimizer": (dtype, shape) == ("F32", () if key == "step" else parameters.get(of)) and of in parameters,
+            "behind": (dtype, shape) == ("F32", expected.behind.get(rest)),
             "carried": dtype in ("F32", "F16", "BF16") and (of, shape) in _numbered(expected.carried),
             "positions": (dtype, shape) == ("I64", expected.positions),
         }
@@ -97,6 +102,7 @@ def _check_arrays(places: Iterable[ArrayPlace], expected: Expected) -> None:
         found[group].append(rest)
     whole = set(found["parameter"]) == parameters.keys() and len(found["positions"]) == 1
     whole = whole and set(found["average"]) in (set(), parameters.keys())
+    whole = whole and set(found["behind"]) in (set(), expected.behind.keys())
     whole = whole and len(found["carried"]) in (0, len(expected.carried))
     keys = {
         of: {rest.rpartition(".")[2] for rest in found["optimizer"] if rest.rpartition(".")[0] == of}

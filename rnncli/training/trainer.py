@@ -29,7 +29,7 @@ from rnncli.training.state import Progress, as_int64, load_state, save_state
 EVALUATIONS = (0.05, 0.15, 0.3, 0.45, 0.6, 0.75, 0.85, 0.93, 1.0)
 """Shares of the budget at which the validation text is looked at; the last one is the end."""
 
-FEWEST_LOOKED_AT, MOST_LOOKED_AT = 4096, 65536
+FEWEST_LOOKED_AT, MOST_LOOKED_AT = 2048, 65536
 """Tokens of the validation text that an evaluation reads."""
 SAVE_SECONDS = 30.0
 BAD_STEPS = 10

@@ -13,7 +13,7 @@ import torch
 from torch import distributed
 
 from rnncli.choices import CellName
-from rnncli.config import TrainConfig
+from rnncli.config import OptimizerName, TrainConfig
 from rnncli.text.ids import line_starts
 from rnncli.training.batches import Batch, Lines, Stream
 from rnncli.training.learner import Learner
@@ -33,7 +33,11 @@ class Case(NamedTuple):
     dropout: bool
     drawn: bool = False
     """Only a part of the vocabulary is in a step's softmax."""
+    optimizer: OptimizerName = "sgd"
+    """AdamW takes its steps of rows that were not read later, where only a part is."""
 
+
+RATES: dict[OptimizerName, float] = {"sgd": 0.3, "adamw": 0.01}
 
 CASES = [
     *(
@@ -42,7 +46,11 @@ CASES = [
         for unit in ("lines", "stream")
         for dropout in (False, True)
     ),
-    *(Case("lstm", unit, dropout=True, drawn=True) for unit in ("lines", "stream")),
+    *(
+        Case("lstm", unit, dropout=True, drawn=True, optimizer=optimizer)
+        for unit in ("lines", "stream")
+        for optimizer in RATES
+    ),
 ]
 CHANCES = np.array([1.0, 0.9, 0.5, 0.6, 0.4, 0.4, 0.2])
 Found = tuple[list[tuple[float, float, int]], dict[str, Any]]
@@ -70,12 +78,13 @@ def learn(case: Case, ranks: Ranks) -> Found:
     model = network(config_of(case.cell, layers=2, **settings), dtype=torch.float32)
     learner = Learner(
         model,
-        TrainConfig(batch_size=ROWS, bptt=BPTT, precision="fp32", optimizer="sgd", weight_decay=0.0),
+        TrainConfig(batch_size=ROWS, bptt=BPTT, precision="fp32", optimizer=case.optimizer, weight_decay=0.0),
         MACHINE,
         ranks,
         chance_V=CHANCES if case.drawn else None,
     )
-    results = [learner.step(batch, 0.3, step, carry=case.unit == "stream") for step, batch in enumerate(batches(case))]
+    rate, carry = RATES[case.optimizer], case.unit == "stream"
+    results = [learner.step(batch, rate, step, carry=carry) for step, batch in enumerate(batches(case))]
     tensors = {name: tensor.detach().numpy().copy() for name, tensor in learner.tensors().items()}
     return [(one.loss, one.grad_norm, one.tokens) for one in results], tensors
 
