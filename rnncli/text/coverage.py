@@ -7,10 +7,14 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
+
 from rnncli.text.units import SPACELESS_CLASS
 
 SIZES = (0, *(100 << doubled for doubled in range(11)))
 """Vocabularies, in words, of which a text's coverage tells; last of all one of every word."""
+TIMES = tuple(sorted({max(2, (part << doubled) >> 2) for part in (4, 5, 6, 7) for doubled in range(1, 14)}))
+"""How often a word comes: 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20 and so on. Of each it is told how many words do."""
 FIRST, MORE, PART = 1_000_000, 500_000, 1 << 16
 """Characters that are looked at: so many, then so many of each stretch twice as long as the one before; in parts."""
 
@@ -69,10 +73,18 @@ class Coverage:
             found.append(tokens / self._chars + more)
         return (*found, self._counts.total() / self._chars + more)
 
-    def often(self) -> int:
-        """Words of two characters and more that come ``often_enough`` in the text, or would by the part looked at."""
-        least = often_enough(self._all) * self._chars / max(1, self._all)
-        return sum(count >= least and len(word) > 1 for word, count in self._counts.items())
+    def repeats(self) -> tuple[int, ...]:
+        """How many words of two characters and more come so often as TIMES tells, or would by the part looked at."""
+        counts = np.sort(np.array([count for word, count in self._counts.items() if len(word) > 1], np.int64))
+        least = np.array(TIMES) * self._chars / max(1, self._all)
+        return tuple((len(counts) - np.searchsorted(counts, least)).tolist())
+
+
+def words_that_come(repeats: Sequence[int], least: float) -> int:
+    """How many words come ``least`` times: between two of TIMES along the logarithm; beyond them none."""
+    if not repeats or least > TIMES[-1]:
+        return 0
+    return int(np.interp(math.log(least), np.log(TIMES), repeats)) if least > TIMES[0] else repeats[0]
 
 
 def tokens_a_char(coverage: Sequence[float], words: int) -> float:

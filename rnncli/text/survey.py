@@ -52,8 +52,8 @@ class CorpusFacts:
     """Those that come often enough to be tokens of the hybrid tokenizer."""
     coverage: tuple[float, ...]
     """Tokens a character, with so many words as wholes as ``coverage.SIZES`` tells; empty where there is no text."""
-    often: int
-    """Words that come often enough to be tokens of the hybrid tokenizer."""
+    repeats: tuple[int, ...]
+    """How many words come so often as ``coverage.TIMES`` tells; empty where that is not known."""
     ends_sentence: float
     """Share of lines that end in a full stop or its like."""
     ends_open: float
@@ -212,7 +212,7 @@ def survey(sources: Sequence[Source], encoding: str = "utf-8", sample: int = 100
         distinct_chars=characters.distinct,
         common_chars=characters.common,
         coverage=coverage.tokens_a_char(characters.seldom / max(1, sum(document_chars))),
-        often=coverage.often(),
+        repeats=coverage.repeats(),
         ends_sentence=shape.share(shape.ends),
         ends_open=shape.share(shape.open),
         continued=shape.share(shape.continued),

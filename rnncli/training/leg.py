@@ -40,6 +40,11 @@ EVALUATION_SHARE = 0.02
 MEASURE_SHARE, FEWEST_MEASURED = 0.08, 20_000
 """Of the time, for the last look: where the whole validation text would take longer, a part is read, of so many tokens
 at least."""
+FEWEST_SAMPLED, MOST_SAMPLED, SAMPLE_SHARE = 2048, 16384, 0.02
+"""Tokens of the training text that are read at the end, for comparison, and their share of the time where those take
+longer."""
+END_SECONDS = 1.5
+"""What comes at the end besides, at most: the last save, the model read again, the card."""
 PROBE_SHARE, PROBES = 0.002, 3
 """Of the time, for finding out between two looks how fast the machine is, and how often that is tried."""
 
@@ -93,6 +98,7 @@ class Leg:
         self._eval_speed = math.inf
         self._measured: int | None = None
         """Tokens of the validation text that the time is for at the end; None: all."""
+        self._sampled = MOST_SAMPLED
 
     def _new_trainer(self) -> Trainer:
         plan, prepared = self.setup.config.plan, self.prepared
@@ -257,7 +263,8 @@ class Leg:
         each = min(latest, 3 * self._eval_speed)
         whole = 1.2 * each * (len(ids) + rows * WARMUP)
         self._measured = None if whole <= most else max(FEWEST_MEASURED, int(len(ids) * most / whole))
-        return 2.5 + min(whole, most)
+        self._sampled = int(min(MOST_SAMPLED, max(FEWEST_SAMPLED, SAMPLE_SHARE * most / MEASURE_SHARE / each)))
+        return END_SECONDS + 1.2 * each * self._sampled + min(whole, most)
 
     def measure(self, *, hurry: bool) -> Measured:
         """What the saved weights come to. ``hurry``: who interrupts does not want to wait for a long text."""
@@ -276,6 +283,6 @@ class Leg:
             starts=prepared.starts(prepared.ids) if unit == "lines" else None,
             newline_id=prepared.tokenizer.newline_id,
             count_text=prepared.count_text,
-            most_tokens=16384,
+            most_tokens=self._sampled,
         )
         return Measured(valid=valid, train=sample.tally(model), partial=partial)

@@ -160,8 +160,10 @@ class Pace:
         speed *= CPU_SHARE[self.cell]
         gates = len(CELLS[self.cell].gates)
         cell = gates * hidden * (embedding + hidden) + (self.layers - 1) * 2 * gates * hidden * hidden
-        # Around the softmax each token of the vocabulary costs as much as some 200 more products.
-        head = drawn(self.vocab_size, self.samples) * embedding + 200 * self.vocab_size
+        # Around the softmax each token that is in it costs as much as some hundreds of products more, others little.
+        tokens = drawn(self.vocab_size, self.samples)
+        around = 600 * tokens + 10 * self.vocab_size if self.samples else 200 * tokens
+        head = tokens * embedding + around
         return fixed + 3 * (cell + head) / speed
 
     def _on_gpu(self, hidden: int) -> float:

@@ -16,7 +16,7 @@ from rnncli.errors import DeviceError
 from rnncli.precision import parameter_count
 from rnncli.spec import state_width
 from rnncli.text.characters import MOST_COMMON, MOST_DISTINCT
-from rnncli.text.coverage import often_enough, tokens_a_char
+from rnncli.text.coverage import often_enough, tokens_a_char, words_that_come
 from rnncli.text.survey import CorpusFacts, guess_unit
 from rnncli.training.choosing import Chooser, check_given, config_of
 from rnncli.training.memory import memory_needed
@@ -32,6 +32,12 @@ PREPARATION_CHARS_PER_SECOND = 4e6
 """Reading, counting and encoding, measured on two cores: 65 MB of prose take 16 s."""
 READ_AT_LEAST, LEAST_PREPARED = 0.5, 4e6
 """What a run reads of the text that is prepared for it, at least, where there are more characters than that."""
+
+CHARS_READ = 9e4
+"""Characters that training reads in a second of two cores with bfloat16."""
+LEARNED_AFTER, MOST_WORDS = 2.5, 20_000
+"""Times that a word must come in what a run reads to be worth a token, and the most words for a processor, where the
+softmax of sampling and of scoring is over all of them."""
 
 
 def make_plan(facts: CorpusFacts, machine: Machine, given: Mapping[str, Any], *, kept: Collection[str] = ()) -> Plan:
@@ -164,9 +170,15 @@ def _words(kind: str, facts: CorpusFacts, machine: Machine, chars: float, second
     repeated = 1 - facts.distinct_words / max(1, facts.sampled_words)
     if repeated < 0.3 or facts.words < 0.02 * facts.chars:
         return 0, "words hardly repeat here, characters do"
-    if facts.often < words:
-        words = facts.often
-        why = f"words that come {often_enough(facts.chars):.0f} times and more: seldomer ones are better spelled"
+    least, spelled = often_enough(facts.chars), "are better spelled"
+    if machine.kind == "cpu":  # where a step's softmax is not over all of them
+        words, why = MOST_WORDS, "more would make sampling and scoring slow"
+        read = CHARS_READ * power * seconds / max(1, facts.chars)
+        if LEARNED_AFTER / read > least:
+            least, spelled = LEARNED_AFTER / read, "are not learned in the time"
+    common = words_that_come(facts.repeats, least)
+    if common < words:
+        words, why = common, f"words that come {least:.0f} times and more: seldomer ones {spelled}"
     if words > 500 and facts.chars < 2.5 * facts.words:
         return 500, "its script has no spaces: characters are the words"
     return words, why

@@ -93,7 +93,8 @@ class RunConfig:
             facts["document_chars"] = _each(int, facts["document_chars"])
             # Older runs tell of none of these.
             facts.setdefault("common_chars", facts["distinct_chars"])
-            facts.setdefault("often", facts["distinct_words"])
+            facts.pop("often", None)  # a run of before has it instead
+            facts["repeats"] = _each(int, facts.get("repeats", []))
             facts["coverage"] = _each(float, facts.get("coverage", []))
             values |= {"plan": typed(Plan, plan), "facts": typed(CorpusFacts, facts)}
             values["stamps"] = tuple(map(_file_stamp, values.get("stamps", ())))

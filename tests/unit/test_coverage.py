@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rnncli.config import TokenizerConfig
 from rnncli.text import coverage
-from rnncli.text.coverage import SIZES, Coverage, often_enough, tokens_a_char
+from rnncli.text.coverage import SIZES, TIMES, Coverage, often_enough, tokens_a_char, words_that_come
 from rnncli.text.tokenizers import train_tokenizer
 
 CORPORA = Path(__file__).parents[2] / "corpora"
@@ -42,13 +42,22 @@ def test_the_most_worth_by_count_come_first() -> None:
     assert found[2] == (chars - 300 - 6) / chars
 
 
-def test_words_that_come_often_enough_are_counted() -> None:
-    """In 20 kB 17 times are, 16 are not; a sign alone is no word, however often it comes."""
+def test_words_are_counted_by_how_often_they_come() -> None:
+    """A sign alone is no word, however often it comes."""
     found = Coverage()
-    found.add("one\n" * 17 + "two\n" * 16 + "!\n" * 9936)
-    assert found._all == 20_004
-    assert found.often() == 1
-    assert Coverage().often() == 0
+    found.add("one\n" * 17 + "two\n" * 16 + "three\n" * 2 + "four\n" + "!\n" * 99)
+    assert TIMES[:13] == (2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24)
+    assert found.repeats() == (3, *(2,) * 10, *(0,) * (len(TIMES) - 11))
+    assert Coverage().repeats() == (0,) * len(TIMES)
+
+
+def test_between_two_counts_it_goes_by_the_logarithm() -> None:
+    found = tuple(range(100 * len(TIMES), 0, -100))
+    for number, times in zip(found, TIMES, strict=True):
+        assert words_that_come(found, times) == number
+    assert words_that_come(found, 80**0.5) == found[6] - 50
+    assert words_that_come(found, 0.1) == found[0]
+    assert words_that_come(found, TIMES[-1] + 1) == words_that_come((), 5) == 0
 
 
 def test_the_more_text_the_seldomer_is_often_enough() -> None:
@@ -95,7 +104,7 @@ def test_of_a_long_text_parts_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> 
     found.add(text)
     assert 4000 < found._chars < 30_000
     assert found.tokens_a_char() == pytest.approx(covered(text[:4900]))
-    assert found.often() == 10
+    assert found.repeats()[0] == 10
 
 
 def test_in_a_part_of_a_long_text_a_word_that_comes_seldomer_is_often_enough(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,4 +114,4 @@ def test_in_a_part_of_a_long_text_a_word_that_comes_seldomer_is_often_enough(mon
     found = Coverage()
     found.add("\n".join(words * 20))
     assert max(found._counts[word] for word in words) < often_enough(200_000)
-    assert found.often() > 1000
+    assert words_that_come(found.repeats(), often_enough(200_000)) > 1000

@@ -17,7 +17,7 @@ from rnncli.api import TrainRequest, open_run, resume_run
 from rnncli.events import Done
 from rnncli.store import TRAINING
 from rnncli.training.evaluate import WARMUP, whole_rows
-from rnncli.training.leg import Leg
+from rnncli.training.leg import END_SECONDS, MOST_SAMPLED, Leg
 from rnncli.training.runfile import RUN
 from rnncli.training.state import load_state
 from rnncli.training.trainer import FEWEST_LOOKED_AT
@@ -76,13 +76,17 @@ def test_one_bad_moment_does_not_end_a_training_early(monkeypatch: pytest.Monkey
     leg._eval_speed = np.inf
     calm = leg._reserve(1000.0)
     rows = whole_rows(800, "lstm")
-    assert calm == pytest.approx(2.5 + 1.2 * 0.01 * (800 + rows * WARMUP))
+    assert leg._sampled == MOST_SAMPLED
+    assert calm == pytest.approx(END_SECONDS + 1.2 * 0.01 * (800 + rows * WARMUP + MOST_SAMPLED))
     for moments in ([0.03, 0.01, 0.01], [0.01, 0.03, 0.01], [0.01, 0.01, 0.03]):
         pace[:] = moments
         assert leg._reserve(1000.0) == pytest.approx(calm)
     # A machine that has slowed down is another matter.
     pace[:] = [0.02]
-    assert leg._reserve(1000.0) == pytest.approx(2.5 + 2 * (calm - 2.5))
+    assert leg._reserve(1000.0) == pytest.approx(
+        END_SECONDS + 2 * (calm - END_SECONDS) - 0.024 * (MOST_SAMPLED - 12_500)
+    )
+    assert leg._sampled == 12_500  # which take 250 seconds, 0.02 of 12,500
 
 
 def test_looks_at_the_validation_text_fit_the_time_and_stay_the_same(tiny_corpus: Path, tmp_path: Path) -> None:
@@ -108,7 +112,7 @@ def test_a_run_from_before_some_facts_were_known_goes_on(tmp_path: Path) -> None
     list(open_run(TrainRequest(corpora=(str(text),), given=given, out=str(tmp_path / "a"), device="cpu")).events())
     path = tmp_path / "a" / TRAINING / RUN
     run = json.loads(path.read_text())
-    for name in ("common_chars", "coverage", "often"):
+    for name in ("common_chars", "coverage", "repeats"):
         del run["facts"][name]
     path.write_text(json.dumps(run))
     *_, done = resume_run(str(tmp_path / "a"), {"steps": 3}).events()

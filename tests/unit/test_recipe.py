@@ -21,6 +21,7 @@ from rnncli.config import (
 )
 from rnncli.device import Machine
 from rnncli.errors import ConfigError, DeviceError
+from rnncli.text.coverage import TIMES, often_enough, words_that_come
 from rnncli.text.survey import CorpusFacts
 from rnncli.training.memory import memory_needed
 from rnncli.training.pace import (
@@ -35,7 +36,7 @@ from rnncli.training.pace import (
     still_more,
 )
 from rnncli.training.plan import Plan
-from rnncli.training.recipe import DEFAULT_MINUTES, make_plan
+from rnncli.training.recipe import DEFAULT_MINUTES, MOST_WORDS, make_plan
 from tests.nets import MACHINE
 
 FAST = dataclasses.replace(MACHINE, threads=2, fast_bf16=True)
@@ -67,7 +68,7 @@ def facts(chars: int = 1_000_000, **changes: Any) -> CorpusFacts:
         "distinct_chars": min(chars, 80),
         "common_chars": min(chars, 80),
         "coverage": PROSE,
-        "often": round(2000 * (chars / 1e6) ** 0.8),
+        "repeats": repeats(chars),
         "ends_sentence": 0.9,
         "ends_open": 0.02,
         "continued": 0.05,
@@ -77,6 +78,11 @@ def facts(chars: int = 1_000_000, **changes: Any) -> CorpusFacts:
         "seconds": 0.1,
     }
     return CorpusFacts(**{**prose, **changes})
+
+
+def repeats(chars: int) -> tuple[int, ...]:
+    """By Zipf's law: a megabyte has 2,000 words that come five times, more text has more words."""
+    return tuple(round(10_000 * (chars / 1e6) ** 0.5 / times) for times in TIMES)
 
 
 def names(lines: int = 20_000, length: int = 7) -> CorpusFacts:
@@ -95,7 +101,7 @@ def names(lines: int = 20_000, length: int = 7) -> CorpusFacts:
         distinct_chars=27,
         common_chars=27,
         coverage=(1.0,) * len(PROSE),
-        often=0,
+        repeats=(0,) * len(TIMES),
         ends_sentence=0.0,
         ends_open=0.0,
         continued=0.0,
@@ -202,14 +208,15 @@ def test_more_time_and_more_text_make_no_smaller_network() -> None:
 def test_the_plan_grows_with_the_budget(
     chars: int, minutes: float, factor: float, lines: bool, machine: Machine
 ) -> None:
-    """More minutes: no narrower, no fewer words, no less dropout, no higher a rate for the same width."""
+    """More minutes: no narrower, no fewer words, no less dropout, no higher a rate for the same batches."""
     machine = dataclasses.replace(machine, memory=1 << 40)
     corpus = names(max(20, chars // 8)) if lines else facts(chars)
     less, more = (make_plan(corpus, machine, {"minutes": m}) for m in (minutes, minutes * factor))
     assert more.model.hidden_size >= less.model.hidden_size
     assert more.tokenizer.vocab_size >= less.tokenizer.vocab_size
     assert more.share >= less.share
-    assert more.train.learning_rate <= less.train.learning_rate
+    if (more.train.batch_size, more.train.bptt) == (less.train.batch_size, less.train.bptt):
+        assert more.train.learning_rate <= less.train.learning_rate
     if less.share == 1:  # else more time is more text
         same = {"hidden_size": 256, "vocab_size": 500}
         less, more = (make_plan(corpus, machine, {"minutes": m, **same}) for m in (minutes, minutes * factor))
@@ -250,12 +257,17 @@ def test_words_share_what_they_learn_where_a_text_of_words_is_read_again() -> No
     assert shares(10**9, share_spelling=True)
 
 
-def test_of_a_large_vocabulary_a_part_is_drawn_and_that_buys_width() -> None:
+def test_of_a_large_vocabulary_a_part_is_drawn_and_that_buys_steps() -> None:
     def plan(machine: Machine = FAST, **given: Any) -> Plan:
         return make_plan(facts(10**7), machine, {"vocab_size": 8000, **given})
 
     assert plan().train.softmax_samples > 0
-    assert plan(softmax_samples=0).model.hidden_size < plan().model.hidden_size
+    read = [
+        Pace(machine=FAST, cell="lstm", layers=1, vocab_size=size, samples=samples).tokens_in(60, 320)
+        for size, samples in ((8000, 0), (20_000, 1500), (8000, 1500))
+    ]
+    assert read == sorted(read)
+    assert read[1] > 2 * read[0]
     assert plan(vocab_size=100).train.softmax_samples == 0
     assert plan(GPU).train.softmax_samples == 0
     whole = [drawn(size, 0) for size in (10, 1000, 50_000)]
@@ -267,15 +279,30 @@ def test_of_a_large_vocabulary_a_part_is_drawn_and_that_buys_width() -> None:
 
 
 def test_words_that_come_too_seldom_are_spelled() -> None:
-    """As many as the text tells are tokens, where time and text leave room for more; of other tokenizers nothing is."""
-    few = facts(70_000, often=184)
-    assert make_plan(few, FAST, {}).tokenizer.vocab_size == 184
+    """As many as the text tells are tokens, where the time is for all of them; of other tokenizers nothing is told."""
+    few = facts(70_000, repeats=(900,) * 7 + (184,) * (len(TIMES) - 7))
+    assert make_plan(few, FAST, {}).tokenizer.vocab_size == words_that_come(few.repeats, often_enough(70_000)) == 184
     assert "11 times" in next(s.why for s in make_plan(few, FAST, {}).settings if s.name == "vocabulary")
-    many, most = (make_plan(facts(70_000, often=n), FAST, {}).tokenizer.vocab_size for n in (2000, 20_000))
-    assert 184 < many == most < 2000
     assert make_plan(few, FAST, {"vocab_size": 500}).tokenizer.vocab_size == 500
     for kind in ("word", "bpe"):
-        assert make_plan(few, FAST, {"kind": kind}) == make_plan(facts(70_000, often=2000), FAST, {"kind": kind})
+        assert make_plan(few, FAST, {"kind": kind}) == make_plan(facts(70_000), FAST, {"kind": kind})
+
+
+def test_a_long_text_has_as_many_words_as_can_be_learned_in_the_time() -> None:
+    """In 9 MB a minute of two cores reads .6 of it: a word that comes 4.2 times is read 2.5 times."""
+    assert often_enough(9e6) < 2.6
+    found = {minutes: make_plan(facts(9 * 10**6), FAST, {"minutes": minutes}) for minutes in (0.1, 0.5, 1, 30)}
+    for minutes in (0.1, 0.5, 1):
+        plan, least = found[minutes], 2.5 * 9e6 / (9e4 * 60 * minutes)
+        assert plan.tokenizer.vocab_size == min(MOST_WORDS, words_that_come(repeats(9 * 10**6), least))
+        [why] = [s.why for s in plan.settings if s.name == "vocabulary"]
+        assert (f"{least:.0f} times" in why) == (plan.tokenizer.vocab_size < MOST_WORDS)
+    sizes = [plan.tokenizer.vocab_size for plan in found.values()]
+    assert sizes == sorted(sizes)
+    assert sizes[0] < sizes[-1] == words_that_come(repeats(9 * 10**6), often_enough(9e6))
+    assert make_plan(facts(10**9), FAST, {"minutes": 600}).tokenizer.vocab_size == MOST_WORDS
+    slow = dataclasses.replace(MACHINE, threads=1, fast_bf16=False)
+    assert make_plan(facts(9 * 10**6), slow, {"minutes": 1}).tokenizer.vocab_size < found[0.5].tokenizer.vocab_size
 
 
 def test_of_characters_only_the_common_ones_are_tokens() -> None:
