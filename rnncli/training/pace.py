@@ -13,14 +13,8 @@ MOST_EMBEDDING = 512
 """Widest embedding that the recipe takes: the head's cost grows with it, and so does the table."""
 
 
-def share_for_embedding(passes: float) -> float:
-    """What an embedding has of a layer's width: all of it for a text read up to four times, half from eleven times on.
-
-    Words whose vectors are half as wide begin slower and learn as much in the end (a megabyte, twelve times: 1.349 nats
-    a character both, and each step is shorter), or more (a quarter of that, 140 times: 1.682 for 1.700).
-    """
-    return 1.0 - 0.5 * min(1.0, max(0.0, (math.log2(max(1.0, passes)) - 2.0) / 1.5))
-
+EVEN_EMBEDDING = 64
+"""A processor is slower with what lies between: 96 takes longer than 128."""
 
 LEAST_WIDTH, MOST_WIDTH = 64, 1024
 """Units of a layer; cuDNN's persistent kernels know no wider one."""
@@ -141,15 +135,17 @@ class Pace:
     samples: int = 0
     rows: int = 32
     """Side by side on a GPU."""
-    share: float = 1.0
-    """Of the layer's width that the embedding has."""
 
     def embedding(self, hidden: int) -> int:
-        """Its width beside a layer so wide. Without bfloat16 half: more steps are worth more than a wider table."""
-        slow = self.machine.kind == "cpu" and not self.machine.fast_bf16
-        share = 0.5 if slow else self.share
-        wide = hidden if share == 1 else max(64, 32 * round(share * hidden / 32))
-        return min(wide, hidden, MOST_EMBEDDING)
+        """Its width beside a layer so wide: on a processor half.
+
+        Tokens learn as much in vectors half as wide, step for step, and there are more steps in the time: a minute of
+        one core made 1.365 nats a character of 1.394 (a megabyte of plays), 1.243 of 1.303 (twelve of books).
+        """
+        if self.machine.kind == "cuda":
+            return min(hidden, MOST_EMBEDDING)
+        half = EVEN_EMBEDDING * max(1, round(hidden / 2 / EVEN_EMBEDDING))
+        return min(half, hidden, MOST_EMBEDDING)
 
     def seconds_a_token(self, hidden: int) -> float:
         """Of training: products forward and backward, the softmax, and what each step costs besides."""
@@ -182,7 +178,8 @@ class Pace:
 
         The loss is A / N^0.34 + B / D^0.28 for N weights and D tokens read; D counts repeated text for less and less
         (Muennighoff et al. 2023). N weights of which few are ever taught would only learn the text by heart. A was
-        lowered until the width for a minute of two AVX2 cores was the best one measured, 256.
+        lowered until the widths for a minute were the best ones measured: 192 to 256 of one core with bfloat16, of
+        which 320 and 384 made 0.01 and 0.03 nats a character more.
         """
         gates = len(CELLS[self.cell].gates)
 
@@ -190,7 +187,7 @@ class Pace:
             weights = gates * hidden * (self.embedding(hidden) + hidden + 2 * (self.layers - 1) * hidden)
             passes = self.tokens_in(seconds, hidden) / tokens
             read = tokens * 15 * (1 - math.exp(-passes / 15))
-            return float(250 / weights**0.34 + 410 / max(1.0, read) ** 0.28)
+            return float(150 / weights**0.34 + 410 / max(1.0, read) ** 0.28)
 
         # A small text bounds the width too: more would only learn it by heart. Measured with one layer on 20, 70 and
         # 260 kB of plays: 64 and 128 units better than 256; 256 than 352 and 160; 256 than 384 and 640.

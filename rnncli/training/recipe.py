@@ -6,7 +6,6 @@ gave a value, that value holds and the others are chosen around it.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -20,9 +19,9 @@ from rnncli.text.coverage import often_enough, tokens_a_char, words_that_come
 from rnncli.text.survey import CorpusFacts, guess_unit
 from rnncli.training.choosing import Chooser, check_given, config_of
 from rnncli.training.memory import memory_needed
-from rnncli.training.pace import LEAST_WIDTH, MOST_WIDTH, Pace, rows_on_gpu, samples_for, share_for_embedding
+from rnncli.training.pace import LEAST_WIDTH, MOST_WIDTH, Pace, rows_on_gpu, samples_for
 from rnncli.training.plan import Plan
-from rnncli.training.teaching import WORDS, choose_dropout, choose_training
+from rnncli.training.teaching import choose_dropout, choose_training
 
 DEFAULT_MINUTES = 5.0
 VALID_SHARE, VALID_FEWEST_CHARS, VALID_MOST_CHARS, VALID_TIME = 0.1, 20_000, 300_000, 0.05
@@ -35,7 +34,7 @@ READ_AT_LEAST, LEAST_PREPARED = 0.5, 4e6
 
 CHARS_READ = 9e4
 """Characters that training reads in a second of two cores with bfloat16."""
-LEARNED_AFTER, MOST_WORDS = 2.5, 20_000
+LEARNED_AFTER, MOST_WORDS = 1.0, 20_000
 """Times that a word must come in what a run reads to be worth a token, and the most words for a processor, where the
 softmax of sampling and of scoring is over all of them."""
 
@@ -210,11 +209,6 @@ def _network(
     rows = rows_on_gpu(tokens)
     pace = Pace(machine=machine, cell=cell, layers=layers, vocab_size=vocab_size, samples=samples, rows=rows)
     best = pace.best_width(tokens, seconds, widest)
-    if machine.kind == "cpu" and choose.values["kind"] in WORDS and choose.values["vocab_size"]:
-        first = choose.given.get("hidden_size", best)
-        passes = choose.given.get("epochs") or pace.tokens_in(seconds, first) / tokens
-        pace = dataclasses.replace(pace, share=share_for_embedding(passes))
-        best = pace.best_width(tokens, seconds, widest)
     why = "the best balance of width and passes over the text in the time"
     hidden = choose("hidden_size", best, why if widest == MOST_WIDTH else "what the memory has room for")
     width = state_width(hidden, activation)

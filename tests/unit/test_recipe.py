@@ -30,7 +30,6 @@ from rnncli.training.pace import (
     drawn,
     peak_rate,
     rows_on_gpu,
-    share_for_embedding,
     side_by_side,
     steps_that_count,
     still_more,
@@ -267,7 +266,7 @@ def test_of_a_large_vocabulary_a_part_is_drawn_and_that_buys_steps() -> None:
         for size, samples in ((8000, 0), (20_000, 1500), (8000, 1500))
     ]
     assert read == sorted(read)
-    assert read[1] > 2 * read[0]
+    assert read[1] > 1.5 * read[0]
     assert plan(vocab_size=100).train.softmax_samples == 0
     assert plan(GPU).train.softmax_samples == 0
     whole = [drawn(size, 0) for size in (10, 1000, 50_000)]
@@ -289,11 +288,11 @@ def test_words_that_come_too_seldom_are_spelled() -> None:
 
 
 def test_a_long_text_has_as_many_words_as_can_be_learned_in_the_time() -> None:
-    """In 9 MB a minute of two cores reads .6 of it: a word that comes 4.2 times is read 2.5 times."""
+    """A tenth of a minute of two cores reads 540 kB: of 9 MB a word that comes 17 times is read once."""
     assert often_enough(9e6) < 2.6
-    found = {minutes: make_plan(facts(9 * 10**6), FAST, {"minutes": minutes}) for minutes in (0.1, 0.5, 1, 30)}
-    for minutes in (0.1, 0.5, 1):
-        plan, least = found[minutes], 2.5 * 9e6 / (9e4 * 60 * minutes)
+    found = {minutes: make_plan(facts(9 * 10**6), FAST, {"minutes": minutes}) for minutes in (0.05, 0.1, 0.3, 30)}
+    for minutes in (0.05, 0.1, 0.3):
+        plan, least = found[minutes], 9e6 / (9e4 * 60 * minutes)
         assert plan.tokenizer.vocab_size == min(MOST_WORDS, words_that_come(repeats(9 * 10**6), least))
         [why] = [s.why for s in plan.settings if s.name == "vocabulary"]
         assert (f"{least:.0f} times" in why) == (plan.tokenizer.vocab_size < MOST_WORDS)
@@ -302,7 +301,7 @@ def test_a_long_text_has_as_many_words_as_can_be_learned_in_the_time() -> None:
     assert sizes[0] < sizes[-1] == words_that_come(repeats(9 * 10**6), often_enough(9e6))
     assert make_plan(facts(10**9), FAST, {"minutes": 600}).tokenizer.vocab_size == MOST_WORDS
     slow = dataclasses.replace(MACHINE, threads=1, fast_bf16=False)
-    assert make_plan(facts(9 * 10**6), slow, {"minutes": 1}).tokenizer.vocab_size < found[0.5].tokenizer.vocab_size
+    assert make_plan(facts(9 * 10**6), slow, {"minutes": 0.3}).tokenizer.vocab_size < found[0.3].tokenizer.vocab_size
 
 
 def test_of_characters_only_the_common_ones_are_tokens() -> None:
@@ -571,17 +570,11 @@ def test_a_small_text_that_is_read_often_gets_a_narrow_network() -> None:
     assert widths == sorted(widths)
     assert widths[0] <= 128
     assert 128 <= widths[1] <= 256 <= widths[2] <= 352
-    assert widths[3] >= 448
-    # Words have vectors half as wide where the text is read often, and as wide as the layer where it is new.
-    assert [plan.model.embedding_size for plan in plans[2:]] == pytest.approx([w / 2 for w in widths[2:]], abs=16)
-    new = make_plan(facts(), FAST, {"minutes": 1.0}).model
-    assert new.embedding_size == new.hidden_size
-    shares = [share_for_embedding(passes) for passes in (0, 1, 4, 6, 8, 11.4, 1000)]
-    assert shares == sorted(shares, reverse=True)
-    assert (shares[2], shares[-1]) == (1.0, 0.5)
-    # Characters are few: their vectors stay.
-    few = make_plan(names(), FAST, {"minutes": 5.0}).model
-    assert few.embedding_size == few.hidden_size
+    assert widths[3] >= 384
+    # Tokens have vectors half as wide, in steps of 64.
+    for model in (plan.model for plan in [*plans, make_plan(names(), FAST, {"minutes": 5.0})]):
+        assert model.embedding_size % 64 == 0
+        assert model.embedding_size == pytest.approx(model.hidden_size / 2, abs=32)
 
 
 def test_the_rate_ends_higher_where_weights_are_averaged_and_the_text_is_read_often() -> None:
