@@ -54,17 +54,31 @@ class _Sums(torch.autograd.Function):
         return ctx.back.times(grads[0]), None, None
 
 
-class Part(NamedTuple):
+def _with_sums(own_VE: Tensor, shared_FE: Tensor, forth: _Bags, back: _Bags) -> Tensor:
+    sums: Tensor = _Sums.apply(shared_FE, forth, back)  # type: ignore[no-untyped-call]
+    return own_VE + sums
+
+
+class Alike(NamedTuple):
     """What some tokens have in common: their features, each once, and which of those each token has."""
 
     features_G: Tensor
     forth: _Bags
     back: _Bags
 
+    @classmethod
+    def of(cls, features_G: Tensor, places: Tensor, starts: Tensor, weights: Tensor) -> Alike:
+        """Of tokens whose features are those at ``places`` among ``features_G``, from each one of ``starts`` on."""
+        lengths = torch.diff(starts, append=torch.tensor([len(places)]))
+        tokens = torch.repeat_interleave(torch.arange(len(starts)), lengths)
+        by_feature = torch.argsort(places, stable=True)
+        firsts = torch.searchsorted(places[by_feature], torch.arange(len(features_G)))
+        back = _Bags(tokens[by_feature], firsts, weights[by_feature])
+        return cls(features_G, _Bags(places, starts, weights), back)
+
     def __call__(self, own_UE: Tensor, shared_GE: Tensor) -> Tensor:
         """(U, E): the tokens' own vectors and what they share."""
-        sums: Tensor = _Sums.apply(shared_GE, self.forth, self.back)  # type: ignore[no-untyped-call]
-        return own_UE + sums
+        return _with_sums(own_UE, shared_GE, self.forth, self.back)
 
 
 class Resembling(nn.Module):
@@ -77,42 +91,27 @@ class Resembling(nn.Module):
         super().__init__()
         self.shared = nn.Parameter(torch.zeros(found.features_count, embedding_size))
         """(F, E): at first nothing."""
-        self._features, self._weights = found.features, found.weights
-        self._starts = np.append(found.starts, len(found.features))
         features, starts, weights = (torch.from_numpy(a) for a in (found.features, found.starts, found.weights))
-        lengths = torch.diff(starts, append=torch.tensor([len(features)]))
-        tokens = torch.repeat_interleave(torch.arange(len(starts)), lengths)
-        by_feature = torch.argsort(features, stable=True)
-        firsts = torch.searchsorted(features[by_feature], torch.arange(found.features_count))
-        both = {"forth": (features, starts, weights), "back": (tokens[by_feature], firsts, weights[by_feature])}
-        for way, arrays in both.items():
-            for name, array in zip(_Bags._fields, arrays, strict=True):
+        whole = Alike.of(torch.arange(found.features_count), features, starts, weights)
+        for way, bags in (("forth", whole.forth), ("back", whole.back)):
+            for name, array in zip(_Bags._fields, bags, strict=True):
                 self.register_buffer(f"{way}_{name}", array, persistent=False)
 
     def forward(self, own_VE: Tensor, shared_FE: Tensor | None = None) -> Tensor:
         """(V, E): ``own_VE`` and what is shared, of the module's own vectors or of ``shared_FE``."""
         table = self.shared if shared_FE is None else shared_FE
-        sums: Tensor = _Sums.apply(table, self._bags("forth"), self._bags("back"))  # type: ignore[no-untyped-call]
-        return own_VE + sums
+        return _with_sums(own_VE, table, self._bags("forth"), self._bags("back"))
 
-    def part(self, ids_U: NDArray[np.int64]) -> Part:
-        """What ``forward`` does for the tokens ``ids_U`` alone."""
-        first, last = self._starts[ids_U], self._starts[ids_U + 1]
-        lengths = last - first
-        starts = np.cumsum(lengths) - lengths
-        places = np.repeat(first - starts, lengths) + np.arange(lengths.sum())
-        features = self._features[places]
+    def among(self, ids_U: NDArray[np.int64]) -> Alike:
+        """What the tokens ``ids_U`` have in common, for which it does what ``forward`` does for all. On a processor."""
+        features, starts_V, weights = (array.numpy() for array in self._bags("forth"))
+        first, last = starts_V[ids_U], np.append(starts_V, len(features))[ids_U + 1]
+        starts = np.cumsum(last - first) - (last - first)
+        where = np.repeat(first - starts, last - first) + np.arange((last - first).sum())
         read = np.zeros(len(self.shared), bool)
-        read[features] = True
-        features_G = np.flatnonzero(read)
-        here = (np.cumsum(read) - 1)[features]
-        weights = self._weights[places]
-        by_feature = np.argsort(here, kind="stable")
-        firsts = np.searchsorted(here[by_feature], np.arange(len(features_G)))
-        tokens = np.repeat(np.arange(len(ids_U)), lengths)[by_feature]
-        forth = _Bags(*map(torch.from_numpy, (here, starts, weights)))
-        back = _Bags(*map(torch.from_numpy, (tokens, firsts, weights[by_feature])))
-        return Part(torch.from_numpy(features_G), forth, back)
+        read[features[where]] = True
+        places = (np.cumsum(read) - 1)[features[where]]
+        return Alike.of(*map(torch.from_numpy, (np.flatnonzero(read), places, starts, weights[where])))
 
     def _bags(self, way: str) -> _Bags:
         return _Bags(*(self.get_buffer(f"{way}_{name}") for name in _Bags._fields))

@@ -50,7 +50,7 @@ def _level(
     if highest:
         grams, counts = np.unique(_keys(data, n)[n - 1 :], return_counts=True)
     else:
-        longer = np.sort(_keys(data, n + 1)[n:])  # np.unique, which makes a table of hashes, takes five times as long
+        longer = np.sort(_keys(data, n + 1)[n:])  # np.unique's table of hashes takes longer
         longer = longer[np.append(True, longer[1:] != longer[:-1])]
         grams, counts = np.unique(longer & np.uint64((1 << (8 * n)) - 1), return_counts=True)
     contexts, first = np.unique(grams >> np.uint64(8), return_index=True)

@@ -58,9 +58,9 @@ class LazyTable:
             average = averages.index_select(0, ids).lerp_(self.rows_UD, self._gone(ids))
         decay = self.optimizer.update(self.name, self.rows_UD, self._moments, learning_rate)
         state = self.optimizer.state_of(self.name)
-        kept = {"exp_avg": self._moments[0], "exp_avg_sq": self._moments[1]}
-        for whole, part in ((self.table, self.rows_UD), *((state[key], part) for key, part in kept.items())):
-            whole.index_copy_(0, ids, part)
+        whole = self.table, state["exp_avg"], state["exp_avg_sq"]
+        for table, part in zip(whole, (self.rows_UD, *self._moments), strict=True):
+            table.index_copy_(0, ids, part)
         if averages is not None:
             averages.index_copy_(0, ids, average.lerp_(self.rows_UD, weight))
         self._fall_behind(ids, learning_rate, decay, weight)

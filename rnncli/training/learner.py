@@ -165,7 +165,7 @@ class Learner:
         tables, ids = self.lazy.of, torch.from_numpy(ids_U)
         embedding = tables["embedding"].read(ids)
         if self.resembling is not None:
-            alike = self.resembling.part(ids_U)
+            alike = self.resembling.among(ids_U)
             embedding = alike(embedding, tables[SHARED].read(alike.features_G))
         untied = tables.get("head.weight")
         return Vectors(embedding, embedding if untied is None else untied.read(ids), bias.index_select(0, ids))

@@ -129,7 +129,7 @@ def test_a_part_of_what_tokens_share_is_that_part_of_the_whole() -> None:
     own = torch.randn(9, 4, generator=generator)
     for chosen in ([0, 3, 5, 7], [6, 8], [5], list(range(9))):
         ids = np.array(chosen)
-        part = module.part(ids)
+        part = module.among(ids)
         rows = module.shared.detach()[part.features_G].requires_grad_()
         sums, whole = part(own[ids], rows), module(own)[ids]
         torch.testing.assert_close(sums, whole)
