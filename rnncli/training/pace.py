@@ -140,7 +140,7 @@ class Pace:
         """Its width beside a layer so wide: on a processor half.
 
         Tokens learn as much in vectors half as wide, step for step, and there are more steps in the time: a minute of
-        one core made 1.365 nats a character of 1.394 (a megabyte of plays), 1.243 of 1.303 (twelve of books).
+        one core made 1.365 nats a character of 1.394 (a megabyte of plays), 1.243 of 1.276 (twelve of books).
         """
         if self.machine.kind == "cuda":
             return min(hidden, MOST_EMBEDDING)
