@@ -37,6 +37,9 @@ from rnncli.training.trainer import EVALUATIONS, Trainer
 FROM_WEIGHTS = "from.safetensors"
 EVALUATION_SHARE = 0.02
 """Of the time, for all looks at the validation text but the last."""
+LOOK_SHARE = 0.06
+"""Of the tokens that a run of so many steps trains on between two looks, those that a look reads: with twenty thousand
+tokens in the vocabulary each takes twice the time of one that is trained on."""
 MEASURE_SHARE, FEWEST_MEASURED = 0.08, 20_000
 """Of the time, for the last look: where the whole validation text would take longer, a part is read, of so many tokens
 at least."""
@@ -125,6 +128,7 @@ class Leg:
         if total is not None:
             every = plan.train.eval_every or max(1, min(2000, total // 10))
             trainer.job = replace(job, train=replace(plan.train, eval_every=every))
+            trainer.look_at(int(LOOK_SHARE * every * plan.train.batch_size * plan.train.bptt))
         return trainer
 
     def _start_weights(self) -> Arrays | None:

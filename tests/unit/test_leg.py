@@ -14,7 +14,7 @@ import torch
 
 import rnncli.training.leg as module
 from rnncli.api import TrainRequest, open_run, resume_run
-from rnncli.events import Done
+from rnncli.events import Done, Evaluated
 from rnncli.store import TRAINING
 from rnncli.training.evaluate import WARMUP, whole_rows
 from rnncli.training.leg import END_SECONDS, MOST_SAMPLED, Leg
@@ -102,6 +102,18 @@ def test_looks_at_the_validation_text_fit_the_time_and_stay_the_same(tiny_corpus
     again = load_state(tmp_path / "a" / TRAINING)
     assert again is not None
     assert again[0].looked_at == chosen
+
+
+def test_looks_of_a_run_of_so_many_steps_read_a_part_of_what_it_trains_on(tmp_path: Path) -> None:
+    text, valid = tmp_path / "text.txt", tmp_path / "valid.txt"
+    text.write_text("one two three four five six seven\n" * 300)
+    valid.write_text("one two three four five six seven\n" * 2000)
+    given = {"steps": 40, "hidden_size": 8, "kind": "char", "batch_size": 16, "bptt": 64, "valid": str(valid)}
+    events = list(open_run(TrainRequest(corpora=(str(text),), given=given, out=str(tmp_path / "a"))).events())
+    assert all(event.partial for event in events if isinstance(event, Evaluated))
+    loaded = load_state(tmp_path / "a" / TRAINING)
+    assert loaded is not None
+    assert loaded[0].looked_at == FEWEST_LOOKED_AT  # 0.06 of four steps of 1,024 tokens are fewer
 
 
 @pytest.mark.usefixtures("threads")
