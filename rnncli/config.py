@@ -155,6 +155,7 @@ class TrainConfig:
         0, "A step's softmax has a token by chance, N times its frequency; 0: all.", low=0, high=10**9, panel="Training"
     )
     share_spelling: bool = option(False, "Words of like spelling share what they learn.", either=True, panel="Training")
+    share_company: bool = option(False, "Words beside like words share what they learn.", either=True, panel="Training")
     patience: int = option(
         0, "Stop after this many evaluations without a better one; 0: never.", low=0, panel="Training"
     )

@@ -15,7 +15,7 @@ from rnncli.guarded import check_within
 from rnncli.precision import Arrays, array_shapes, stored_arrays
 from rnncli.store import TRAINING, check_places
 from rnncli.training.memory import memory_needed
-from rnncli.training.progress import SHARED, STATE, check_state
+from rnncli.training.progress import COMPANY, SHARED, STATE, check_state
 from rnncli.training.runfile import RunConfig
 
 BACKWARD: Direction = "backward"
@@ -53,6 +53,8 @@ def check_states(folder: Path, run: RunConfig) -> None:
         found = {name: place for name, place in places.items() if name.startswith("parameter/")}
         if run.plan.train.share_spelling:  # as many as the vocabulary asks for: the trainer knows
             found.pop(f"parameter/{SHARED}", None)
+        if run.plan.train.share_company:
+            found.pop(f"parameter/{COMPANY}", None)
         table = found.get("parameter/embedding")
         vocab_size = table.shape[0] if table and table.shape else 0
         shapes = array_shapes(replace(run.plan.model, vocab_size=vocab_size))

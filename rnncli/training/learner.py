@@ -15,6 +15,7 @@ from torch import Tensor
 
 from rnncli.config import TrainConfig
 from rnncli.device import Machine, choose_precision
+from rnncli.nn.company import Company
 from rnncli.nn.likelihood import weighted_loss
 from rnncli.nn.model import LanguageModel, State, detach, flat, unflat
 from rnncli.nn.noise import Noise
@@ -25,7 +26,7 @@ from rnncli.training.batches import Batch, random_for
 from rnncli.training.lazily import LazyTables
 from rnncli.training.optim import Average, LossScale, Optimizer, Tensors, clip_gradients
 from rnncli.training.part import Part, Vectors
-from rnncli.training.progress import SHARED
+from rnncli.training.progress import COMPANY, SHARED
 from rnncli.training.ranks import ALONE, Ranks
 from rnncli.training.recorded import TAKEN_BEFORE, RecordedStep, is_recordable, recorded_step
 from rnncli.training.state import Expected, under_prefix, with_prefix
@@ -53,16 +54,20 @@ class Learner:
         machine: Machine,
         ranks: Ranks = ALONE,
         resembling: Resembling | None = None,
+        company: Company | None = None,
         chance_V: NDArray[np.float64] | None = None,
     ) -> None:
         self.device = torch.device(machine.kind)
         self.model = model.to(self.device).train()
         self.config, self.ranks = config, ranks
         self.parameters = named_parameters(model)
-        self.resembling, self.chance_V = resembling, chance_V
+        self.resembling, self.company, self.chance_V = resembling, company, chance_V
         if resembling is not None:
             resembling.to(self.device)
             self.parameters[SHARED] = resembling.shared
+        if company is not None:
+            company.to(self.device)
+            self.parameters[COMPANY] = company.turn
         lazy = self._lazy_names()
         self.optimizer = Optimizer(self.parameters, config, lazy)
         self.average = Average(self.parameters, config, lazy)
@@ -160,10 +165,12 @@ class Learner:
         bias: Tensor = self.model.bias
         embedding: Tensor = self.model.embedding
         if ids_U is None:
+            embedding = embedding if self.company is None else self.company(embedding)
             embedding = embedding if self.resembling is None else self.resembling(embedding)
             return Vectors(embedding, self.model.head_beside(embedding), bias)
         tables, ids = self.lazy.of, torch.from_numpy(ids_U)
         embedding = tables["embedding"].read(ids)
+        embedding = embedding if self.company is None else self.company(embedding, ids)
         if self.resembling is not None:
             alike = self.resembling.among(ids_U)
             embedding = alike(embedding, tables[SHARED].read(alike.features_G))
@@ -217,11 +224,11 @@ class Learner:
     def weights(self) -> Tensors:
         """The weights to evaluate and keep, the average where there is one; what tokens share is in the embedding."""
         found = {**self.average.current(), **self.lazy.current()}
-        if self.resembling is None:
-            return found
-        own = {name: tensor for name, tensor in found.items() if name != SHARED}
+        embedding = found["embedding"]
         with torch.no_grad():
-            return {**own, "embedding": self.resembling(own["embedding"], found[SHARED])}
+            embedding = embedding if self.company is None else self.company(embedding, turn_EE=found.pop(COMPANY))
+            embedding = embedding if self.resembling is None else self.resembling(embedding, found.pop(SHARED))
+        return {**found, "embedding": embedding}
 
     def tensors(self) -> Tensors:
         """Everything that changes, by name, for the state of a run: of all processes, and to be asked for in each."""
@@ -232,6 +239,7 @@ class Learner:
             **with_prefix("optimizer", self.optimizer.tensors()),
             **with_prefix("average", self.average.values),
             **with_prefix("behind", self.lazy.tensors()),
+            **with_prefix("fixed", self._fixed()),
             **with_prefix("carried", {str(i): t for i, t in enumerate(carried)}),
         }
 
@@ -240,7 +248,12 @@ class Learner:
         rows = len(positions)  # none where each line stands alone: nothing is carried on
         carried = [tuple(array.shape) for array in flat(self.model.start(rows))] if rows else []
         behind = {name: array.shape for name, array in self.lazy.tensors().items()}
-        return Expected(self.parameters, behind, carried, positions.shape, tokens)
+        fixed = {name: tuple(array.shape) for name, array in self._fixed().items()}
+        return Expected(self.parameters, behind, fixed, carried, positions.shape, tokens)
+
+    def _fixed(self) -> Tensors:
+        """What was made of the text at the beginning: made again, it could have other bits on another machine."""
+        return {} if self.company is None else {COMPANY: self.company.vectors}
 
     def numbers(self) -> dict[str, Any]:
         """What of it is no tensor, as Progress has it."""
@@ -258,6 +271,8 @@ class Learner:
         with torch.no_grad():
             for name, value in under_prefix("parameter", tensors).items():
                 self.parameters[name].copy_(value)
+            for name, value in under_prefix("fixed", tensors).items():
+                self._fixed()[name].copy_(value)
         self.optimizer.load(under_prefix("optimizer", tensors))
         average = {k: t.to(self.device) for k, t in under_prefix("average", tensors).items()}
         self.average.load(average, average_updates, average_on)

@@ -16,6 +16,8 @@ def memory_needed(model: ModelConfig, train: TrainConfig, device: DeviceKind = "
     weights = parameter_count(model) * 4 * (5 + states + averages)
     if train.share_spelling:  # about as many vectors as there are tokens, and the sums
         weights += model.vocab_size * model.embedding_size * 4 * (4 + states + averages)
+    if train.share_company:  # vectors, and what they are made with
+        weights += model.vocab_size * model.embedding_size * 4 * 6
     tokens = train.batch_size * train.bptt
     gates = len(CELLS[model.cell].gates)
     activations = tokens * 4 * model.layers * model.hidden_size * (gates + 6)

@@ -15,7 +15,7 @@ from rnncli.errors import ModelError
 from rnncli.guarded import open_file, told
 
 STATE = "state.safetensors"
-SHARED = "shared"
+SHARED, COMPANY = "shared", "company"
 """The parameter in which tokens of like spelling share, beside those that a model has."""
 
 

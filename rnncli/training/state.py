@@ -33,6 +33,8 @@ class Expected(NamedTuple):
     parameters: Mapping[str, Tensor]
     behind: Mapping[str, tuple[int, ...]]
     """Shapes of what is told of rows that wait for their steps; a file has all of it or nothing."""
+    fixed: Mapping[str, tuple[int, ...]]
+    """Shapes of what is not trained but was made at the beginning; a file has all of it."""
     carried: Sequence[tuple[int, ...]]
     """Shapes of the recurrent state between two windows; a file has it whole or not at all."""
     positions: tuple[int, ...]
@@ -84,7 +86,7 @@ def _check_arrays(places: Iterable[ArrayPlace], expected: Expected) -> None:
     """A ValueError where an array is not one of the run's, or one of them is missing."""
     parameters = {name: tuple(tensor.shape) for name, tensor in expected.parameters.items()}
     found: dict[str, list[str]] = {
-        group: [] for group in ("parameter", "average", "behind", "carried", "optimizer", "positions")
+        group: [] for group in ("parameter", "average", "behind", "fixed", "carried", "optimizer", "positions")
     }
     for name, dtype, shape, *_ in places:
         group, _, rest = name.partition("/")
@@ -94,6 +96,7 @@ def _check_arrays(places: Iterable[ArrayPlace], expected: Expected) -> None:
             "average": (dtype, shape) == ("F32", parameters.get(of)),
             "optimizer": (dtype, shape) == ("F32", () if key == "step" else parameters.get(of)) and of in parameters,
             "behind": (dtype, shape) == ("F32", expected.behind.get(rest)),
+            "fixed": (dtype, shape) == ("F32", expected.fixed.get(rest)),
             "carried": dtype in ("F32", "F16", "BF16") and (of, shape) in _numbered(expected.carried),
             "positions": (dtype, shape) == ("I64", expected.positions),
         }
@@ -103,6 +106,7 @@ def _check_arrays(places: Iterable[ArrayPlace], expected: Expected) -> None:
     whole = set(found["parameter"]) == parameters.keys() and len(found["positions"]) == 1
     whole = whole and set(found["average"]) in (set(), parameters.keys())
     whole = whole and set(found["behind"]) in (set(), expected.behind.keys())
+    whole = whole and set(found["fixed"]) == expected.fixed.keys()
     whole = whole and len(found["carried"]) in (0, len(expected.carried))
     keys = {
         of: {rest.rpartition(".")[2] for rest in found["optimizer"] if rest.rpartition(".")[0] == of}

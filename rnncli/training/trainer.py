@@ -17,7 +17,7 @@ from rnncli.errors import DivergedError
 from rnncli.events import Evaluated, Notice, Saved, StepDone, TrainEvent
 from rnncli.nn.model import LanguageModel
 from rnncli.nn.weights import from_arrays, to_arrays
-from rnncli.training.beginning import new_chances, new_model, new_resembling
+from rnncli.training.beginning import new_learner
 from rnncli.training.job import Job
 from rnncli.training.learner import Learner, StepResult
 from rnncli.training.optim import LossScale
@@ -71,10 +71,7 @@ class Trainer:
         self.validation = self.job.validation(tokens)
 
     def _fresh(self) -> Learner:
-        model = new_model(self.job.model, self.job.train.seed, self.job.ids)
-        if self.job.start_from is not None:
-            from_arrays(model, self.job.start_from)
-        return Learner(model, self.job.train, self.machine, self.ranks, new_resembling(self.job), new_chances(self.job))
+        return new_learner(self.job, self.machine, self.ranks)
 
     @property
     def total_steps(self) -> int | None:

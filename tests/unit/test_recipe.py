@@ -256,6 +256,25 @@ def test_words_share_what_they_learn_where_a_text_of_words_is_read_again() -> No
     assert shares(10**9, share_spelling=True)
 
 
+def test_words_share_what_they_learn_by_their_company_where_a_text_is_new() -> None:
+    def shares(chars: int, machine: Machine = FAST, **given: Any) -> bool:
+        return make_plan(facts(chars), machine, given, kept=given.keys() & {"hidden_size"}).train.share_company
+
+    assert shares(10**9)
+    assert not shares(10**5)
+    assert shares(10**9, kind="word")
+    assert not shares(10**9, kind="char")
+    assert not shares(10**9, optimizer="sgd")
+    assert not shares(10**9, share_company=False)
+    assert shares(10**5, share_company=True)
+    assert not shares(10**9, hidden_size=256)  # the weights have learned already
+    assert not shares(10**9, GPU)
+    # Never both by choice.
+    chosen = [make_plan(facts(round(10 ** (power / 10))), FAST, {}).train for power in range(50, 90)]
+    assert not any(train.share_company and train.share_spelling for train in chosen)
+    assert [train.share_company for train in chosen] == sorted(train.share_company for train in chosen)
+
+
 def test_of_a_large_vocabulary_a_part_is_drawn_and_that_buys_steps() -> None:
     def plan(machine: Machine = FAST, **given: Any) -> Plan:
         return make_plan(facts(10**7), machine, {"vocab_size": 8000, **given})
@@ -332,6 +351,7 @@ GIVEN: dict[str, tuple[Any, ...]] = {
     "patience": (0, 7),
     "softmax_samples": (0, 700),
     "share_spelling": (True, False),
+    "share_company": (True, False),
     "precision": ("fp32", "bf16"),
     "direction": ("forward", "backward", "both"),
     "seed": (0, 12345),
