@@ -55,6 +55,19 @@ def test_a_stray_byte_counts_as_one() -> None:
     assert count(text) == (1, 4, 4)
 
 
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from([b"\xe4", b"\xb8", b"\xad", b"a", b" ", "中".encode(), "é".encode()])).map(b"".join))
+def test_letters_among_stray_bytes_are_found_and_none_made_of_them(data: bytes) -> None:
+    text = text_of(data)
+    assert count_words(text) == len(word_spans(text))
+    letters = [char for char in text if "㐀" <= char <= "鿿"]
+    assert set(letters) <= distinct_words(text)
+    assert count_words(text) >= len(letters)
+    if not letters:
+        assert words(text) == text.split()
+        assert distinct_words(text) == set(text.split())
+
+
 def test_distinct_words_are_words_and_bare_letters() -> None:
     assert distinct_words("a b a") == {"a", "b"}
     assert distinct_words("中文，中 ab") == {"中", "文", "ab"}
