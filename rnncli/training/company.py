@@ -132,7 +132,7 @@ def directions(table: Table, known_V: Tensor, width: int, generator: torch.Gener
     rows, turned = some.matrix(), some.turned()
     found = turned @ torch.randn(size, min(rank + MORE, size, columns), generator=generator)
     for _ in range(ROUNDS):
-        found = turned @ torch.linalg.qr(rows @ torch.linalg.qr(found).Q).Q
+        found = turned @ (rows @ torch.linalg.qr(found).Q)
     basis = torch.linalg.qr(found).Q
     part = rows @ basis
     squares, vectors = torch.linalg.eigh(part.t() @ part)  # ascending
