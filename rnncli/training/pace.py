@@ -61,6 +61,16 @@ def steps_that_count(steps: float, chances: float) -> float:
     return steps * min(1.0, 150 / max(1e-9, chances))
 
 
+def company_up_to(tokens: float) -> float:
+    """Passes over a text of so many tokens up to which words of like company should share what they learn.
+
+    The larger a text, the better it tells which words those are. Measured, nats a character less: 345,000 tokens half a
+    pass 0.017, 3.5 passes -0.018; 800,000 half a pass 0.019 and 0.057, 1.6 of them -0.008 and 0.000; 3 million half a
+    pass 0.029 to 0.047, 2.1 of them 0.013 and 0.019.
+    """
+    return math.sqrt(tokens / 350_000)
+
+
 def decay_a_pass(passes: float) -> float:
     """How much of the weights a pass over the text may take away at most, of a run of so many.
 

@@ -11,6 +11,7 @@ from rnncli.training.pace import (
     ENOUGH_STEPS,
     MANY_ROWS,
     by_heart,
+    company_up_to,
     decay_a_pass,
     how_often,
     peak_rate,
@@ -25,9 +26,6 @@ WORDS = ("hybrid", "word", "bpe")
 SHARED_FROM = 1.4
 """Passes over the text from which words of like spelling share what they learn: before, steps are worth as much as they
 take."""
-MET_UP_TO = 1.0
-"""Passes up to which those of like company do: half a pass made 0.03 and 0.04 nats a character less of
-it, 0.8 of one 0.005, and 1.6 to 1.7 from 0.006 less to 0.008 more."""
 LONG = 0.9999
 """Decay of the average of weights: so long that it is their mean over the last ninth of the steps, however many."""
 FINAL_RATE, FINAL_RATE_BY_HEART, FINAL_RATE_OF_MANY = 0.1, 0.3, 1.0
@@ -82,7 +80,7 @@ def choose_training(
         choose("batch_size", rows, "small steps learn more from a small text")
     taken = choose.values["batch_size"] * (per_line if unit == "lines" else bptt)
     _optimizer(choose, tokens, choose.given.get("steps") or read / taken, read / tokens, chances)
-    _sharing(choose, machine, read / tokens)
+    _sharing(choose, machine, tokens, read / tokens)
     _decay(choose, read / tokens, tokens / taken)
     precision = choose_precision(choose.given.get("precision", "auto"), machine)
     why = "exact" if precision == "fp32" else "the device is faster with it"
@@ -120,16 +118,16 @@ def _optimizer(choose: Chooser, tokens: float, steps: float, passes: float, chan
             choose(name, None, "")
 
 
-def _sharing(choose: Chooser, machine: Machine, passes: float) -> None:
+def _sharing(choose: Chooser, machine: Machine, tokens: float, passes: float) -> None:
     """Choose what words learn together: while a text is new, by their company, and read again, by their spelling."""
     adam, words = choose.values["optimizer"] == "adamw", choose.values["kind"] in WORDS
-    written = adam and words and 0 < choose.values["vocab_size"] <= MOST_TOKENS and passes >= SHARED_FROM
+    # On a GPU, where the text is read many times, it was not measured.
+    met = adam and words and passes < company_up_to(tokens) and machine.kind == "cpu" and not choose.kept
+    why = "what cat learns, dog learns too: they stand beside the same words" if met else "the text tells enough"
+    met = choose("share_company", met, why)
+    written = adam and words and 0 < choose.values["vocab_size"] <= MOST_TOKENS and passes >= SHARED_FROM and not met
     why = "what love learns, Love and loves learn with it" if written else "each token learns enough by itself"
     choose("share_spelling", written, why)
-    # On a GPU, where the text is read many times, it was not measured.
-    met = adam and words and passes < MET_UP_TO and machine.kind == "cpu" and not choose.kept
-    why = "what cat learns, dog learns too: they stand beside the same words" if met else "the text tells enough"
-    choose("share_company", met, why)
 
 
 def _decay(choose: Chooser, passes: float, steps_a_pass: float) -> None:

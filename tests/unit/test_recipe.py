@@ -269,7 +269,7 @@ def test_words_share_what_they_learn_by_their_company_where_a_text_is_new() -> N
     assert shares(10**5, share_company=True)
     assert not shares(10**9, hidden_size=256)  # the weights have learned already
     assert not shares(10**9, GPU)
-    # Never both by choice.
+    # Never both by choice; and the larger a text the longer.
     chosen = [make_plan(facts(round(10 ** (power / 10))), FAST, {}).train for power in range(50, 90)]
     assert not any(train.share_company and train.share_spelling for train in chosen)
     assert [train.share_company for train in chosen] == sorted(train.share_company for train in chosen)
