@@ -90,35 +90,32 @@ def information(ids: Longs, vocab_size: int) -> Table:
     common = np.argsort(-counts, kind="stable")[: min(COMMON, np.count_nonzero(counts))]
     number_V = np.full(vocab_size, -1, np.int64)
     number_V[common] = np.arange(len(common))
-    numbers = number_V[ids]
-    logs = np.log(np.maximum(counts, 1)).astype(np.float32)
+    is_common = number_V[ids] >= 0
+    logs = np.log(np.maximum(counts, 1)).astype(np.float32) - np.float32(math.log(max(1, len(ids))) / 2)
     found: list[tuple[Longs, Longs, NDArray[np.float32]]] = []
     for distance in range(1, REACH + 1):
-        for of, beside in ((ids[:-distance], numbers[distance:]), (ids[distance:], numbers[:-distance])):
-            tokens, near, often = _pairs(of, beside, len(common))
-            values = (
-                np.log(often, dtype=np.float32)
-                + np.float32(math.log(max(1, len(ids))))
-                - logs[tokens]
-                - logs[common[near]]
-            )
-            more = values > 0
-            found.append((tokens[more], near[more] + len(common) * len(found), values[more]))
+        either = np.flatnonzero(is_common[:-distance] | is_common[distance:])
+        first, second, often = _pairs(ids[either], ids[either + distance], vocab_size)
+        for tokens, beside in ((first, second), (second, first)):
+            values = often - logs[tokens] - logs[beside]
+            columns = number_V[beside]
+            more = (columns >= 0) & (values > 0)
+            found.append((tokens[more], columns[more] + len(common) * len(found), values[more]))
     tokens, columns, values = (np.concatenate(each) for each in zip(*found, strict=True))
     places = torch.from_numpy(tokens), torch.from_numpy(columns)
     return Table(*places, torch.from_numpy(values), (vocab_size, len(common) * 2 * REACH))
 
 
-def _pairs(of: Longs, beside: Longs, columns: int) -> tuple[Longs, Longs, Longs]:
-    """The different pairs of a token and what is beside it, and how often each comes; -1 beside it is nothing."""
-    real = beside >= 0
-    keys = of[real] * columns + beside[real]
-    if len(keys) and keys.max() < 2**31:
+def _pairs(first: Longs, second: Longs, vocab_size: int) -> tuple[Longs, Longs, NDArray[np.float32]]:
+    """The different pairs, and the logarithm of how often each comes."""
+    keys = first * vocab_size + second
+    if vocab_size**2 < 2**31:
         keys = keys.astype(np.int32)  # sorted in half of the time
     keys.sort()
-    first = np.flatnonzero(np.diff(keys, prepend=-1))
-    pairs = keys[first].astype(np.int64)
-    return pairs // max(1, columns), pairs % max(1, columns), np.diff(first, append=len(keys))
+    begins = np.flatnonzero(np.diff(keys, prepend=-1))
+    pairs = keys[begins].astype(np.int64)
+    often = np.log(np.diff(begins, append=len(keys)), dtype=np.float32)
+    return pairs // vocab_size, pairs % vocab_size, often
 
 
 def directions(table: Table, known_V: Tensor, width: int, generator: torch.Generator) -> Tensor:

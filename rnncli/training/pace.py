@@ -65,8 +65,8 @@ def company_up_to(tokens: float) -> float:
     """Passes over a text of so many tokens up to which words of like company should share what they learn.
 
     The larger a text, the better it tells which words those are. Measured, nats a character less: 345,000 tokens half a
-    pass 0.017, 3.5 passes -0.018; 800,000 half a pass 0.019 and 0.057, 1.6 of them -0.008 and 0.000; 3 million half a
-    pass 0.029 to 0.047, 2.1 of them 0.013 and 0.019.
+    pass 0.017, 3.7 passes -0.018; 800,000 half a pass 0.019 and 0.057, 1.6 of them -0.008 and 0.000; 3 million half a
+    pass 0.029 to 0.047, two of them 0.013 and 0.019.
     """
     return math.sqrt(tokens / 350_000)
 
