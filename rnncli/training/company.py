@@ -125,6 +125,8 @@ def directions(table: Table, known_V: Tensor, width: int, generator: torch.Gener
     """
     size, columns = table.shape
     rank = min(width, size, columns)
+    if not len(table.values):
+        return torch.zeros(size, rank)
     some = table.of(known_V)
     rows, turned = some.matrix(), some.turned()
     found = turned @ torch.randn(size, min(rank + MORE, size, columns), generator=generator)
@@ -133,8 +135,10 @@ def directions(table: Table, known_V: Tensor, width: int, generator: torch.Gener
     basis = torch.linalg.qr(found).Q
     part = rows @ basis
     squares, vectors = torch.linalg.eigh(part.t() @ part)  # ascending
-    largest = squares.flip(0)[:rank]
-    found = table.matrix() @ (basis @ vectors.flip(1)[:, :rank])
+    largest, sides = squares.flip(0)[:rank], basis @ vectors.flip(1)[:, :rank]
+    # A direction has two ends: that of its largest number is taken, whatever the library's rounding leads to.
+    sides = sides * sides.gather(0, sides.abs().argmax(0, keepdim=True)).sign()
+    found = table.matrix() @ sides
     return torch.where(largest > 1e-6 * largest[:1], found * largest.clamp_min(1e-30) ** -0.25, 0.0)
 
 
