@@ -162,20 +162,22 @@ def _words(kind: str, facts: CorpusFacts, machine: Machine, chars: float, second
     words = min(3000 * (chars / 1e6) ** 0.45, 600 * (power * seconds) ** 0.5)
     words = round(min(30_000, max(100, words)))
     why = "grows with the text and the time: a large softmax is slow"
+    least, spelled = often_enough(facts.chars), "are better spelled"
+    read = CHARS_READ * power * seconds / max(1, facts.chars)
+    if machine.kind == "cpu" and LEARNED_AFTER / read > least:
+        least, spelled = LEARNED_AFTER / read, "are not learned in the time"
+    common = words_that_come(facts.repeats, least)
     if kind == "bpe":
+        if machine.kind == "cpu" and common > words:
+            words, why = min(MOST_WORDS, common), f"as many as words come {least:.0f} times and more"
         return max(400, words), "total; " + why
     if kind == "word":
         return round(min(50_000, max(1000, 10 * words))), why
     repeated = 1 - facts.distinct_words / max(1, facts.sampled_words)
     if repeated < 0.3 or facts.words < 0.02 * facts.chars:
         return 0, "words hardly repeat here, characters do"
-    least, spelled = often_enough(facts.chars), "are better spelled"
     if machine.kind == "cpu":  # where a step's softmax is not over all of them
         words, why = MOST_WORDS, "more would make sampling and scoring slow"
-        read = CHARS_READ * power * seconds / max(1, facts.chars)
-        if LEARNED_AFTER / read > least:
-            least, spelled = LEARNED_AFTER / read, "are not learned in the time"
-    common = words_that_come(facts.repeats, least)
     if common < words:
         words, why = common, f"words that come {least:.0f} times and more: seldomer ones {spelled}"
     if words > 500 and facts.chars < 2.5 * facts.words:

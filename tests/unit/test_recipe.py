@@ -264,6 +264,7 @@ def test_words_share_what_they_learn_by_their_company_where_a_text_is_new() -> N
     assert not shares(10**5)
     assert shares(10**9, kind="word")
     assert not shares(10**9, kind="char")
+    assert shares(10**9, kind="bpe")
     assert not shares(10**9, optimizer="sgd")
     assert not shares(10**9, share_company=False)
     assert shares(10**5, share_company=True)
@@ -321,6 +322,18 @@ def test_a_long_text_has_as_many_words_as_can_be_learned_in_the_time() -> None:
     assert make_plan(facts(10**9), FAST, {"minutes": 600}).tokenizer.vocab_size == MOST_WORDS
     slow = dataclasses.replace(MACHINE, threads=1, fast_bf16=False)
     assert make_plan(facts(9 * 10**6), slow, {"minutes": 0.3}).tokenizer.vocab_size < found[0.3].tokenizer.vocab_size
+
+
+def test_a_long_text_has_as_many_pieces_of_words_as_words_can_be_learned_in_the_time() -> None:
+    """But not fewer than before, of a small one; and on a GPU, where all are in the softmax, as many as before."""
+    long = facts(9 * 10**6)
+    for minutes in (0.3, 1, 30):
+        words, pieces = (make_plan(long, FAST, {"minutes": minutes, "kind": kind}) for kind in ("hybrid", "bpe"))
+        assert pieces.tokenizer.vocab_size == words.tokenizer.vocab_size > 3000
+        assert make_plan(long, GPU, {"minutes": minutes, "kind": "bpe"}).tokenizer.vocab_size < MOST_WORDS
+    small = facts(70_000, repeats=(900,) * 7 + (184,) * (len(TIMES) - 7))
+    assert make_plan(small, FAST, {"kind": "bpe"}).tokenizer.vocab_size == 907  # 3,000 by .07 to the power of .45
+    assert make_plan(facts(9000, repeats=(0,) * len(TIMES)), FAST, {"kind": "bpe"}).tokenizer.vocab_size == 400
 
 
 def test_of_characters_only_the_common_ones_are_tokens() -> None:
