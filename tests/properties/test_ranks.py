@@ -14,8 +14,10 @@ from torch import distributed
 
 from rnncli.choices import CellName
 from rnncli.config import OptimizerName, TrainConfig
+from rnncli.nn.company import Company
 from rnncli.text.ids import line_starts
 from rnncli.training.batches import Batch, Lines, Stream
+from rnncli.training.company import company_vectors
 from rnncli.training.learner import Learner
 from rnncli.training.ranks import ALONE, Ranks
 from tests.nets import MACHINE, NEWLINE, config_of, network, text_of
@@ -32,7 +34,7 @@ class Case(NamedTuple):
     unit: str
     dropout: bool
     drawn: bool = False
-    """Only a part of the vocabulary is in a step's softmax."""
+    """Only a part of the vocabulary is in a step's softmax, and tokens share what they learn by their company."""
     optimizer: OptimizerName = "sgd"
     """AdamW takes its steps of rows that were not read later, where only a part is."""
 
@@ -81,6 +83,7 @@ def learn(case: Case, ranks: Ranks) -> Found:
         TrainConfig(batch_size=ROWS, bptt=BPTT, precision="fp32", optimizer=case.optimizer, weight_decay=0.0),
         MACHINE,
         ranks,
+        company=Company(company_vectors(text_of(400), 7, model.config.embedding_size, 1)) if case.drawn else None,
         chance_V=CHANCES if case.drawn else None,
     )
     rate, carry = RATES[case.optimizer], case.unit == "stream"
