@@ -19,7 +19,7 @@ from rnncli.nn.model import LanguageModel
 from rnncli.nn.weights import from_arrays, to_arrays
 from rnncli.training.beginning import new_learner
 from rnncli.training.job import Job
-from rnncli.training.learner import Learner, StepResult
+from rnncli.training.learner import StepResult
 from rnncli.training.optim import LossScale
 from rnncli.training.ranks import ALONE, Order, Ranks
 from rnncli.training.reading import Reader
@@ -35,6 +35,9 @@ SAVE_SECONDS = 30.0
 BAD_STEPS = 10
 """Steps in a row without a finite loss after which the last saved state is taken up again at half the rate."""
 MOST_RESTORES = 3
+LAST_WINS = 0.6
+"""Nats, over the root of its tokens, by which the last look may be worse than the best and its weights be kept: so much
+is chance, and the last ones have learned most."""
 LOOK_BACK = 5
 """Averaging begins when a validation loss is no better than the best of those this many evaluations ago."""
 
@@ -52,7 +55,7 @@ class Trainer:
         ranks: Ranks = ALONE,
     ) -> None:
         self.job, self.machine, self.now, self.started, self.ranks = job, machine, now, started, ranks
-        self.learner = self._fresh()
+        self.learner = new_learner(job, machine, ranks)
         self.shadow = LanguageModel(job.model).to(self.learner.device).eval().requires_grad_(False)
         self.progress = Progress()
         self.reader = Reader(job)
@@ -69,9 +72,6 @@ class Trainer:
         tokens = max(FEWEST_LOOKED_AT, min(tokens, MOST_LOOKED_AT))
         self.progress = replace(self.progress, looked_at=tokens)
         self.validation = self.job.validation(tokens)
-
-    def _fresh(self) -> Learner:
-        return new_learner(self.job, self.machine, self.ranks)
 
     @property
     def total_steps(self) -> int | None:
@@ -98,7 +98,7 @@ class Trainer:
         """``restore`` of this process alone."""
         loaded = load_state(self.job.folder, self.learner.expected(self.reader.positions, len(self.job.ids)))
         if loaded is None:
-            self.learner, self.progress = self._fresh(), Progress()
+            self.learner, self.progress = new_learner(self.job, self.machine, self.ranks), Progress()
             return False
         progress, tensors = loaded
         self.learner.load(tensors, average_updates=progress.average_updates, average_on=progress.average_on)
@@ -261,7 +261,8 @@ class Trainer:
             valid = self.validation.tally(self.shadow)
         loss = -valid.logprob / valid.tokens if math.isfinite(valid.logprob) else math.inf
         old = self.progress
-        best = math.isfinite(loss) and (old.best is None or loss < old.best)
+        chance = LAST_WINS / math.sqrt(valid.tokens) if self.share() >= 1 else 0.0
+        best = loss < (math.inf if old.best is None else old.best + chance)
         if self.job.train.optimizer == "asgd" and len(old.recent) > LOOK_BACK and loss > min(old.recent[:-LOOK_BACK]):
             self.ranks.order(Order.AVERAGE)
             self.learner.average.trigger()

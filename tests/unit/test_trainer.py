@@ -22,7 +22,7 @@ from rnncli.training.learner import Learner, StepResult
 from rnncli.training.optim import LossScale
 from rnncli.training.schedule import Position, learning_rate
 from rnncli.training.state import STATE, load_state
-from rnncli.training.trainer import BAD_STEPS, EVALUATIONS, LOOK_BACK, MOST_RESTORES, SAVE_SECONDS, Trainer
+from rnncli.training.trainer import BAD_STEPS, EVALUATIONS, LAST_WINS, LOOK_BACK, MOST_RESTORES, SAVE_SECONDS, Trainer
 from tests.nets import MACHINE, config_of, job
 
 E = TypeVar("E")
@@ -223,6 +223,18 @@ def test_patience(tmp_path: Path, clock: Clock, losses: list[float]) -> None:
     assert trainer.reason == "patience"
     assert (trainer.progress.best, trainer.progress.best_step) == (2.0, 20)
     assert [event.best for event in only(Saved, events)] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(("last", "kept"), [(0.9, 30), (1.0, 30), (1.03, 30), (1.05, 10)])
+def test_the_last_weights_are_kept_where_chance_alone_makes_them_worse(
+    tmp_path: Path, clock: Clock, losses: list[float], last: float, kept: int
+) -> None:
+    losses[:] = [1.0, 1.03, last]
+    trainer = trainer_of(job(tmp_path, steps=30, eval_every=10), clock)
+    looks = only(Evaluated, list(trainer.run()))
+    assert LAST_WINS / len(trainer.validation.ids) ** 0.5 == pytest.approx(0.042, abs=0.001)
+    assert [look.best for look in looks] == [True, False, kept == 30]
+    assert trainer.progress.best_step == kept
 
 
 def test_each_evaluation_that_is_no_better_is_a_plateau(tmp_path: Path, clock: Clock, losses: list[float]) -> None:
