@@ -74,3 +74,21 @@ def train_small(corpus: Path, folder: Path, *, threads: int = 1, **given: Any) -
     for _ in open_run(request).events():
         pass
     return folder
+
+
+def like_any_other(option: str, corpus: Path, folder: Path) -> Path:
+    """A model that learned with a switch has the arrays of one without, and others in them. Returns the latter."""
+    from safetensors.numpy import load_file
+
+    from rnncli.api import load
+    from rnncli.store import WEIGHTS
+
+    arrays = []
+    for on in (True, False):
+        made = train_small(corpus, folder / str(on), steps=3, vocab_size=60, precision="fp32", **{option: on})
+        arrays.append(load_file(made / WEIGHTS))
+        [score] = load(made).score(["a line"])
+        assert score.tally.logprob < 0
+    assert {k: a.shape for k, a in arrays[0].items()} == {k: a.shape for k, a in arrays[1].items()}
+    assert not any((a == arrays[1][k]).all() for k, a in arrays[0].items() if k.endswith("embedding"))
+    return made

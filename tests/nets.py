@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+import pytest
 import torch
 from numpy.typing import NDArray
 
@@ -20,6 +21,9 @@ from rnncli.store import Stored
 from rnncli.text.ids import line_starts
 from rnncli.training.batches import Batch
 from rnncli.training.job import Job
+from rnncli.training.learner import Learner
+from rnncli.training.progress import Progress
+from rnncli.training.state import load_state, save_state
 from tests.toy import toy_tokenizer
 
 torch.set_num_threads(1)
@@ -116,6 +120,33 @@ def with_settings(given: Job, **settings: Any) -> Job:
 def same(one: Sequence[torch.Tensor], other: Sequence[torch.Tensor]) -> bool:
     """Whether all numbers are the same to the bit."""
     return len(one) == len(other) and all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def goes_on_with_the_same_bits(whole: Learner, first: Learner, second: Learner, folder: Path) -> None:
+    """Ten steps of one learner are four of a like one and six of another that took up its state."""
+    for learner, steps in ((whole, range(10)), (first, range(4))):
+        for step in steps:
+            learner.step(batch_of(step), 0.01, step, carry=False)
+    positions, numbers = torch.zeros(0, dtype=torch.int64), first.numbers()
+    save_state(folder, Progress(), {**first.tensors(), "positions": positions})
+    loaded = load_state(folder, second.expected(positions.numpy(), 100))
+    assert loaded is not None
+    second.load(loaded[1], average_updates=numbers["average_updates"], average_on=numbers["average_on"])
+    for step in range(4, 10):
+        second.step(batch_of(step), 0.01, step, carry=False)
+    found, expected = second.weights(), whole.weights()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def computes_what_it_keeps(learner: Learner) -> None:
+    """Where nothing is averaged, the loss of its next step is that of the weights that it would keep, alone."""
+    learner.average.on, learner.average.values = False, {}
+    whole = learner.weights()["embedding"].detach()
+    result = learner.step(batch_of(9), 0.0, 9, carry=False)
+    with torch.no_grad():
+        learner.model.embedding.copy_(whole)
+    alone = Learner(learner.model, learner.config, MACHINE, chance_V=learner.chance_V)
+    assert result.loss == pytest.approx(alone.step(batch_of(9), 0.0, 9, carry=False).loss, rel=1e-6)
 
 
 PLAIN: dict[str, Any] = {"optimizer": "sgd", "weight_decay": 0.0, "clip_norm": 0.0, "precision": "fp32"}

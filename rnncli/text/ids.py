@@ -112,6 +112,12 @@ def _batches(pieces: Iterable[str]) -> Iterator[list[str]]:
         yield batch
 
 
+def spread(ids: NDArray[np.unsignedinteger], pieces: int, size: int) -> NDArray[np.unsignedinteger]:
+    """That many pieces of a text, evenly spread from its start to its end, one after the other."""
+    starts = np.linspace(0, len(ids) - size, pieces).astype(np.int64)
+    return np.concatenate([ids[start : start + size] for start in starts])
+
+
 def open_ids(path: Path, info: IdsInfo, vocab_size: int | None = None) -> NDArray[np.uint16] | NDArray[np.uint32]:
     """The ids of a file, mapped into memory and read-only; a ModelError where they are not those that were written.
 

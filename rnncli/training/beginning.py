@@ -13,6 +13,7 @@ from rnncli.nn.model import LanguageModel
 from rnncli.nn.resembling import Resembling
 from rnncli.nn.sampled import chances
 from rnncli.nn.weights import from_arrays
+from rnncli.text.ids import spread
 from rnncli.training.company import company_vectors
 from rnncli.training.job import Job
 from rnncli.training.learner import Learner
@@ -70,8 +71,7 @@ def new_chances(job: Job) -> NDArray[np.float64] | None:
 def counts_of(ids: NDArray[np.unsignedinteger], vocab_size: int) -> NDArray[np.int64]:
     """How often each token comes in a text, (V,). Of a long one some hundreds of parts are read."""
     if len(ids) > MOST_COUNTED:
-        starts = np.linspace(0, len(ids) - COUNTED_AT_ONCE, MOST_COUNTED // COUNTED_AT_ONCE).astype(np.int64)
-        ids = np.concatenate([ids[start : start + COUNTED_AT_ONCE] for start in starts])
+        ids = spread(ids, MOST_COUNTED // COUNTED_AT_ONCE, COUNTED_AT_ONCE)
     return np.bincount(ids, minlength=vocab_size)
 
 

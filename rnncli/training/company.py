@@ -20,16 +20,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rnncli.nn.bags import Bags
+from rnncli.text.ids import spread
 
 Ids: TypeAlias = NDArray[np.unsignedinteger]
 Longs: TypeAlias = NDArray[np.int64]
 
 REACH, COMMON = 4, 2000
-"""How far away a token is still company, and how many of the most frequent ones count as such."""
+"""How far away a token is still company; and how many of the most frequent ones count as such, and have enough of it
+themselves to tell what differs: of the others one is often all."""
 MOST_READ, READ_AT_ONCE = 3 << 20, 1 << 16
 """Tokens of the text that are read for it, of a longer one in parts of so many."""
-KNOWN = 2000
-"""The most frequent tokens, whose company is known well enough to tell what differs: of the others one is often all."""
 MORE, ROUNDS = 16, 2
 """Projections beyond the rank that is wanted, and rounds that turn them towards the largest singular values."""
 SPREAD = 0.1 / math.sqrt(3)
@@ -62,13 +62,13 @@ def company_vectors(ids: Ids, vocab_size: int, width: int, seed: int) -> Tensor:
     """(V, E), a vector of the same length for each token of the text; zeros for one that has no company there."""
     text = _some(ids)
     table = information(text, vocab_size)
-    counts = torch.from_numpy(np.bincount(text, minlength=vocab_size))
     known = torch.zeros(vocab_size, dtype=torch.bool)
-    known[torch.argsort(counts, descending=True, stable=True)[:KNOWN]] = True
+    known[torch.from_numpy(_common(np.bincount(text, minlength=vocab_size)))] = True
     generator = torch.Generator().manual_seed(seed)
     vectors = directions(table, known, width, generator)
     # No unit of the embedding is to stand for the greatest difference: the vectors are turned at random.
-    vectors = F.pad(vectors, (0, width - vectors.shape[1])) @ _rotation(width, generator)
+    vectors = F.pad(vectors, (0, width - vectors.shape[1]))
+    vectors = vectors @ torch.linalg.qr(torch.randn(width, width, generator=generator)).Q
     met = torch.bincount(table.tokens, minlength=vocab_size) > 0
     return torch.where(met.unsqueeze(1), SPREAD * math.sqrt(width) * F.normalize(vectors), 0.0)
 
@@ -76,8 +76,7 @@ def company_vectors(ids: Ids, vocab_size: int, width: int, seed: int) -> Tensor:
 def _some(ids: Ids) -> Longs:
     """The text, or parts of a long one, one after the other."""
     if len(ids) > MOST_READ:
-        starts = np.linspace(0, len(ids) - READ_AT_ONCE, MOST_READ // READ_AT_ONCE).astype(np.int64)
-        ids = np.concatenate([ids[start : start + READ_AT_ONCE] for start in starts])
+        ids = spread(ids, MOST_READ // READ_AT_ONCE, READ_AT_ONCE)
     return np.asarray(ids).astype(np.int64)
 
 
@@ -87,7 +86,7 @@ def information(ids: Longs, vocab_size: int) -> Table:
     A frequent one's columns are those of the distances, 1 to REACH, after and before.
     """
     counts = np.bincount(ids, minlength=vocab_size)
-    common = np.argsort(-counts, kind="stable")[: min(COMMON, np.count_nonzero(counts))]
+    common = _common(counts)
     number_V = np.full(vocab_size, -1, np.int64)
     number_V[common] = np.arange(len(common))
     is_common = number_V[ids] >= 0
@@ -104,6 +103,11 @@ def information(ids: Longs, vocab_size: int) -> Table:
     tokens, columns, values = (np.concatenate(each) for each in zip(*found, strict=True))
     places = torch.from_numpy(tokens), torch.from_numpy(columns)
     return Table(*places, torch.from_numpy(values), (vocab_size, len(common) * 2 * REACH))
+
+
+def _common(counts_V: Longs) -> Longs:
+    """The most frequent tokens of those that come at all."""
+    return np.argsort(-counts_V, kind="stable")[: min(COMMON, np.count_nonzero(counts_V))]
 
 
 def _pairs(first: Longs, second: Longs, vocab_size: int) -> tuple[Longs, Longs, NDArray[np.float32]]:
@@ -140,8 +144,3 @@ def directions(table: Table, known_V: Tensor, width: int, generator: torch.Gener
     sides = sides * sides.gather(0, sides.abs().argmax(0, keepdim=True)).sign()
     found = table.matrix() @ sides
     return torch.where(largest > 1e-6 * largest[:1], found * largest.clamp_min(1e-30) ** -0.25, 0.0)
-
-
-def _rotation(width: int, generator: torch.Generator) -> Tensor:
-    found: Tensor = torch.linalg.qr(torch.randn(width, width, generator=generator)).Q
-    return found

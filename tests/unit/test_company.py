@@ -12,21 +12,28 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors.numpy import load_file
 
 import rnncli.training.company as module
 from rnncli.api import TrainRequest, load, open_run
 from rnncli.config import TrainConfig
 from rnncli.events import Evaluated
 from rnncli.nn.company import Company
-from rnncli.store import WEIGHTS
 from rnncli.training.beginning import new_company
 from rnncli.training.company import REACH, SPREAD, company_vectors, directions, information
 from rnncli.training.learner import Learner
 from rnncli.training.progress import Progress
 from rnncli.training.state import load_state, save_state
-from tests.conftest import train_small
-from tests.nets import MACHINE, PLAIN, batch_of, config_of, job, network
+from tests.conftest import like_any_other
+from tests.nets import (
+    MACHINE,
+    PLAIN,
+    batch_of,
+    computes_what_it_keeps,
+    config_of,
+    goes_on_with_the_same_bits,
+    job,
+    network,
+)
 
 
 def dense(ids: Any, vocab_size: int) -> torch.Tensor:
@@ -162,24 +169,14 @@ def test_what_is_kept_has_the_sums_in_its_embedding_and_computes_the_same(tie: b
     assert kept.keys() == mine.parameters.keys() - {"company"}
     own = mine.lazy.current()["embedding"] if part else mine.average.values["embedding"]
     torch.testing.assert_close(kept["embedding"], own + VECTORS @ mine.average.values["company"])
-    # The loss of the next step is that of the kept weights, where nothing is averaged.
-    mine.average.on, mine.average.values = False, {}
-    whole = mine.weights()["embedding"].detach()
-    result = mine.step(batch_of(9), 0.0, 9, carry=False)
-    with torch.no_grad():
-        mine.model.embedding.copy_(whole)
-    chance = SOME if part else None
-    alone = Learner(mine.model, mine.config, MACHINE, chance_V=chance).step(batch_of(9), 0.0, 9, carry=False)
-    assert result.loss == pytest.approx(alone.loss, rel=1e-6)
+    computes_what_it_keeps(mine)
 
 
-def test_a_part_of_the_tokens_learns_what_all_do() -> None:
-    some, every = learner(ema=0.0), learner(ema=0.0)
-    ids = np.arange(7)
-    vectors = [some._vectors(), every._vectors(ids if every.lazy.of else None)]
-    torch.testing.assert_close(vectors[0].embedding, vectors[1].embedding)
+def test_a_part_of_the_tokens_has_what_all_have() -> None:
+    every, some, ids = learner(ema=0.0), learner(ema=0.0, part=True), np.array([1, 4, 6])
+    torch.testing.assert_close(some._vectors(ids).embedding, every._vectors().embedding[ids])
     company, own = Company(VECTORS), torch.randn(3, 4)
-    chosen = torch.tensor([1, 4, 6])
+    chosen = torch.from_numpy(ids)
     torch.testing.assert_close(company(own, chosen), company(torch.zeros(7, 4))[chosen] + own)
 
 
@@ -187,20 +184,8 @@ def test_a_state_that_was_saved_goes_on_with_the_same_bits_and_vectors(tmp_path:
     whole, first, second = (learner(part=True) for _ in range(3))
     assert second.company is not None
     second.company.vectors.zero_()  # as if they had come out otherwise
-    for step in range(10):
-        whole.step(batch_of(step), 0.01, step, carry=False)
-    for step in range(4):
-        first.step(batch_of(step), 0.01, step, carry=False)
+    goes_on_with_the_same_bits(whole, first, second, tmp_path)
     positions = torch.zeros(0, dtype=torch.int64)
-    save_state(tmp_path, Progress(), {**first.tensors(), "positions": positions})
-    loaded = load_state(tmp_path, first.expected(positions.numpy(), 100))
-    assert loaded is not None
-    numbers = first.numbers()
-    second.load(loaded[1], average_updates=numbers["average_updates"], average_on=numbers["average_on"])
-    for step in range(4, 10):
-        second.step(batch_of(step), 0.01, step, carry=False)
-    found, expected = second.weights(), whole.weights()
-    assert all(torch.equal(found[name], expected[name]) for name in expected)
     tensors = {name: tensor for name, tensor in first.tensors().items() if not name.startswith("fixed/")}
     save_state(tmp_path, Progress(), {**tensors, "positions": positions})
     with pytest.raises(Exception, match="lacks arrays that this run has"):
@@ -220,21 +205,13 @@ def test_weights_that_know_something_begin_as_they_are(tmp_path: Path) -> None:
 
 
 def test_a_model_that_learned_so_is_like_any_other(tiny_corpus: Path, tmp_path: Path) -> None:
-    arrays = []
-    for share in (True, False):
-        given: dict[str, Any] = {"steps": 3, "vocab_size": 60, "precision": "fp32", "share_company": share}
-        folder = train_small(tiny_corpus, tmp_path / str(share), **given)
-        arrays.append(load_file(folder / WEIGHTS))
-        [score] = load(folder).score(["a line"])
-        assert score.tally.logprob < 0
-    assert {k: a.shape for k, a in arrays[0].items()} == {k: a.shape for k, a in arrays[1].items()}
-    assert not any(np.array_equal(a, arrays[1][k]) for k, a in arrays[0].items() if k.endswith("embedding"))
+    known = like_any_other("share_company", tiny_corpus, tmp_path)
     again = TrainRequest(
         corpora=(str(tiny_corpus),),
         given={"steps": 1, "share_company": True, "learning_rate": 1e-9},
-        from_model=str(tmp_path / "False"),
+        from_model=str(known),
         out=str(tmp_path / "from"),
     )
     events = [event for event in open_run(again).events() if isinstance(event, Evaluated)]
-    before = load(tmp_path / "False").config["metrics"]["valid"]["nats_per_char"]
+    before = load(known).config["metrics"]["valid"]["nats_per_char"]
     assert events[-1].valid.nats_per_char == pytest.approx(before, rel=1e-4)

@@ -23,7 +23,7 @@ from rnncli.training.optim import Average, Optimizer
 from rnncli.training.part import Part
 from rnncli.training.progress import Progress
 from rnncli.training.state import Expected, load_state, save_state
-from tests.nets import MACHINE, PLAIN, batch_of, config_of, network
+from tests.nets import MACHINE, PLAIN, batch_of, config_of, goes_on_with_the_same_bits, network
 
 ROWS, WIDTH = 6, 3
 
@@ -175,20 +175,7 @@ def test_other_optimizers_take_every_step_in_time(kind: str) -> None:
 
 def test_a_state_that_was_saved_goes_on_with_the_same_bits(tmp_path: Path) -> None:
     whole, first, second = (learner(alike=True) for _ in range(3))
-    for step in range(10):
-        whole.step(batch_of(step), 0.01, step, carry=False)
-    for step in range(4):
-        first.step(batch_of(step), 0.01, step, carry=False)
-    positions = torch.zeros(0, dtype=torch.int64)
-    save_state(tmp_path, Progress(), {**first.tensors(), "positions": positions})
-    loaded = load_state(tmp_path, first.expected(positions.numpy(), 100))
-    assert loaded is not None
-    numbers = first.numbers()
-    second.load(loaded[1], average_updates=numbers["average_updates"], average_on=numbers["average_on"])
-    for step in range(4, 10):
-        second.step(batch_of(step), 0.01, step, carry=False)
-    found, expected = second.weights(), whole.weights()
-    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    goes_on_with_the_same_bits(whole, first, second, tmp_path)
 
 
 def test_a_state_from_before_rows_waited_has_none_that_wait(tmp_path: Path) -> None:

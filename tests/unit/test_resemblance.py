@@ -10,16 +10,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from safetensors.numpy import load_file
 
-from rnncli.api import load
 from rnncli.config import TrainConfig
 from rnncli.nn.resembling import Resembling
-from rnncli.store import WEIGHTS
 from rnncli.text.resemblance import Resemblance, features_of, resemblance
 from rnncli.training.learner import Learner
-from tests.conftest import train_small
-from tests.nets import MACHINE, PLAIN, batch_of, config_of, network
+from tests.conftest import like_any_other
+from tests.nets import MACHINE, PLAIN, batch_of, computes_what_it_keeps, config_of, network
 
 TEXTS = ["love", " love", " Love", "loves", "LOVE", "\n", " ", "l", "\udcff", "", " shove", "…", "中"]
 
@@ -113,24 +110,8 @@ def test_what_is_kept_has_the_sums_in_its_embedding_and_computes_the_same(tie: b
     assert kept.keys() == learner.parameters.keys() - {"shared"}
     expected = average["embedding"] + torch.from_numpy(dense(found)) @ average["shared"]
     torch.testing.assert_close(kept["embedding"], expected)
-    # The loss of the next step is that of the kept weights, where nothing is averaged.
-    learner.average.on = False
-    learner.average.values = {}
-    whole = learner.weights()["embedding"]
-    result = learner.step(batch_of(9), 0.0, 9, carry=False)
-    with torch.no_grad():
-        model.embedding.copy_(whole)
-    alone = Learner(model, settings, MACHINE).step(batch_of(9), 0.0, 9, carry=False)
-    assert result.loss == pytest.approx(alone.loss, rel=1e-6)
+    computes_what_it_keeps(learner)
 
 
 def test_a_model_that_learned_so_is_like_any_other(tiny_corpus: Path, tmp_path: Path) -> None:
-    arrays = []
-    for share in (True, False):
-        settings: dict[str, Any] = {"steps": 3, "vocab_size": 60, "precision": "fp32", "share_spelling": share}
-        folder = train_small(tiny_corpus, tmp_path / str(share), **settings)
-        arrays.append(load_file(folder / WEIGHTS))
-        [score] = load(folder).score(["a line"])
-        assert score.tally.logprob < 0
-    assert {k: a.shape for k, a in arrays[0].items()} == {k: a.shape for k, a in arrays[1].items()}
-    assert not any(np.array_equal(a, arrays[1][k]) for k, a in arrays[0].items() if k.endswith("embedding"))
+    like_any_other("share_spelling", tiny_corpus, tmp_path)
