@@ -47,6 +47,10 @@ def leave(code: int) -> NoReturn:
 
     That would take 40 ms: a sixth of the time in which a sentence is scored.
     """
+    if code == 130:
+        import signal  # imported long ago, but where an import was interrupted
+
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # asked again it ends at once, with no traceback
     for stream in (sys.stdout, sys.stderr):
         try:  # noqa: SIM105  contextlib would take longer to import than help takes to show
             stream.flush()

@@ -211,6 +211,25 @@ def test_a_signal_while_modules_are_imported_is_no_traceback(
     assert capsys.readouterr() == ("", "")
 
 
+def test_a_second_ctrl_c_while_it_leaves_is_no_traceback() -> None:
+    code = """if True:
+        import os, signal, sys
+        from rnncli import __main__ as program
+
+        class Asked:
+            def flush(self):
+                os.kill(os.getpid(), signal.SIGINT)
+
+        def interrupted(arguments):
+            sys.stdout = Asked()
+            raise KeyboardInterrupt
+
+        program.call = interrupted
+        program.main()"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=False, env=clean_env())
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, b"", b"")
+
+
 def test_the_plan_is_aligned_and_wraps_its_reasons() -> None:
     settings = [
         Setting(name="cell", value="lstm", why="the best of the three on short budgets, and the fastest here too"),

@@ -34,9 +34,12 @@ class Forked(Told):
         super().__init__(folder)
         self.code: int | None = None
         """What it ended with; minus the signal that killed it."""
+        # A signal that comes before the command itself runs is not lost, and does not end what stands for Python here.
+        known = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, *DEFAULT))
         self.pid = os.fork()
         if not self.pid:
-            _train(["train", *arguments, "--json"], self.out, before)
+            _train(["train", *arguments, "--json"], self.out, before, known)
+        signal.pthread_sigmask(signal.SIG_SETMASK, known)
 
     def running(self) -> bool:
         if self.code is None:
@@ -62,8 +65,11 @@ class Forked(Told):
             os.kill(self.pid, number)
 
 
-def _train(arguments: list[str], out: Path, before: Before | None) -> NoReturn:
-    """The child: the command line as a process of its own would run it, and never back into what was forked."""
+def _train(arguments: list[str], out: Path, before: Before | None, mask: set[int]) -> NoReturn:
+    """The child: the command line as a process of its own would run it, and never back into what was forked.
+
+    ``mask``: the signals that are blocked once it runs.
+    """
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         for default in DEFAULT:
@@ -83,7 +89,12 @@ def _train(arguments: list[str], out: Path, before: Before | None) -> NoReturn:
         vars(train)["STARTED"] = time.monotonic()
         if before is not None:
             before()
-        leave(call(arguments))
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            code = call(arguments)
+        except KeyboardInterrupt:  # as main() has it
+            code = 130
+        leave(code)
     finally:
         os._exit(70)
 

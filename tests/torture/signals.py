@@ -77,7 +77,7 @@ def twice(attempt: Attempt, random: Random) -> str:
     for _ in range(2):
         training.send(signal.SIGINT)
         time.sleep(random.choice((0, 0.001, 0.02)))
-    return _stopped(training, attempt)
+    return _stopped(training, attempt, silent=(signal.SIGINT,))
 
 
 def session(attempt: Attempt, random: Random) -> str:
