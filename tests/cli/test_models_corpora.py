@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,8 @@ def test_make(here: Call, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_python_docs_are_much_text_and_always_the_same() -> None:
     first = list(pydocs.paragraphs())
-    assert first == list(pydocs.paragraphs())
+    again = list(islice(pydocs.paragraphs(), len(first) // 3))
+    assert first[: len(again)] == again
     assert sum(map(len, first)) > 1_000_000
     assert not [p for p in first if not p.strip() or "\n\n" in p or "\r" in p]
 

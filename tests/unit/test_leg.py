@@ -90,7 +90,7 @@ def test_one_bad_moment_does_not_end_a_training_early(monkeypatch: pytest.Monkey
 
 
 def test_looks_at_the_validation_text_fit_the_time_and_stay_the_same(tiny_corpus: Path, tmp_path: Path) -> None:
-    given = {"minutes": 0.05, "hidden_size": 8, "embedding_size": 8, "vocab_size": 20, "batch_size": 4, "bptt": 8}
+    given = {"minutes": 0.02, "hidden_size": 8, "embedding_size": 8, "vocab_size": 20, "batch_size": 4, "bptt": 8}
     request = TrainRequest(corpora=(str(tiny_corpus),), given=given, out=str(tmp_path / "a"), device="cpu", threads=1)
     list(open_run(request).events())
     loaded = load_state(tmp_path / "a" / TRAINING)
@@ -98,7 +98,7 @@ def test_looks_at_the_validation_text_fit_the_time_and_stay_the_same(tiny_corpus
     chosen = loaded[0].looked_at
     assert chosen is not None
     assert chosen >= FEWEST_LOOKED_AT
-    list(resume_run(str(tmp_path / "a"), {"minutes": 0.1}).events())
+    list(resume_run(str(tmp_path / "a"), {"minutes": 0.04}).events())
     again = load_state(tmp_path / "a" / TRAINING)
     assert again is not None
     assert again[0].looked_at == chosen
