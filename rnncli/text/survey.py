@@ -59,7 +59,7 @@ class CorpusFacts:
     ends_open: float
     """Share of lines that end in a comma, semicolon, colon or dash: the sentence goes on."""
     continued: float
-    """Share of lines that end without one and go on in the next with a small letter."""
+    """Share of lines that end without one and go on in the next with a word in small letters."""
     indented: float
     duplicates: float
     """Share of lines that stood in the sample before."""
@@ -99,6 +99,11 @@ def guess_unit(facts: CorpusFacts) -> tuple[Unit, str]:
     return "lines", f"{shown:,} lines of {facts.median_line} characters, and nothing runs on over their ends"
 
 
+def _goes_on(line: str) -> bool:
+    """Whether it begins as the rest of a sentence does: with a word in small letters, and not as a record of a log."""
+    return line[0].islower() and not any(char.isdigit() for char in line.split(None, 1)[0])
+
+
 class _Shape:
     """How lines begin and end, from a sample of blocks."""
 
@@ -120,7 +125,7 @@ class _Shape:
         self.ends += sum(ends)
         self.open += sum(char in _OPEN for char in last)
         pairs = zip(ends, lines[1:], strict=False)
-        self.continued += sum(not end and after[0].islower() for end, after in pairs)
+        self.continued += sum(not end and _goes_on(after) for end, after in pairs)
         self.indented += sum(line[0] in " \t" for line in lines)
         known = {hash(line) for line in lines}
         self.again += len(lines) - len(known - self._seen)

@@ -93,6 +93,7 @@ def wrapped(text: str, width: int = 70) -> list[str]:
 FIRST = "emma olivia ava mia noah liam lucas ethan mason logan"
 NAMES = FIRST.split() * 9
 LOG = [f"2024-05-01 12:{n % 60:02} INFO worker-{n % 7}: request {n} took {n % 90} ms" for n in range(300)]
+SERVICES = [f"api-{n % 7}.log.2024-05-01_12:{n % 60:02} INFO {n} is{' up.' * (n % 9 == 0)}" for n in range(300)]
 TWEETS = [s.lower().rstrip(".") + " #fun" if n % 2 else s for n, s in enumerate(prose(1))]
 POEMS = ["春眠不覺曉，處處聞啼鳥。夜來風雨聲，花落知多少。" * (1 + n % 3) for n in range(60)]
 PLAY = ["ROMEO:\nWhat light is this,\nAnd who goes there\n" for _ in range(40)]
@@ -109,6 +110,7 @@ CODE = ["def f(x):", "    if x:", "        return 1", "    return 2"] * 30
     [
         ("names", NAMES, "lines"),
         ("log", LOG, "lines"),
+        ("log that begins with small letters", SERVICES, "lines"),
         ("tweets", TWEETS, "lines"),
         ("sentences", prose(2), "lines"),
         ("poems, one a line", POEMS, "lines"),
