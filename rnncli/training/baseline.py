@@ -6,6 +6,9 @@ Bytes, because every tokenizer and script comes down to them: its bits per byte 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +18,8 @@ from rnncli.records import LN2
 ORDER = 6
 MOST_BYTES = 4_000_000
 """Of the training text; more would take longer than it tells."""
+AT_ONCE = 500_000
+"""Bytes from which two orders are counted at once: sorting lets other threads run."""
 
 
 def ngram_bits_per_byte(train: bytes, valid: bytes, order: int = ORDER) -> float:
@@ -28,11 +33,22 @@ def ngram_bits_per_byte(train: bytes, valid: bytes, order: int = ORDER) -> float
     if not len(text):
         return math.nan
     probability = np.full(len(text), 1 / 256)
-    for n in range(1, order + 1):
-        if len(data) < n:
-            break
-        probability = _level(data, text, n, probability, highest=n == order or len(data) < n + 1)
+    for kept, spare in _levels(data, text, min(order, len(data))):
+        probability = kept + spare * probability
     return float(-np.log(probability).sum() / LN2 / len(text))
+
+
+Level: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Of each byte: what an order says by itself, and how much of it what the order below says is worth."""
+
+
+def _levels(data: NDArray[np.uint8], text: NDArray[np.uint8], orders: int) -> Iterator[Level]:
+    """Those of order 1 and up."""
+    if len(data) < AT_ONCE:  # and no thread, which where memory ends would be waited for in vain (see write_ids)
+        yield from (_level(data, text, n, highest=n == orders) for n in range(1, orders + 1))
+        return
+    with ThreadPoolExecutor(2) as pool:
+        yield from pool.map(lambda n: _level(data, text, n, highest=n == orders), range(1, orders + 1))
 
 
 def _keys(data: NDArray[np.uint8], n: int) -> NDArray[np.uint64]:
@@ -43,10 +59,8 @@ def _keys(data: NDArray[np.uint8], n: int) -> NDArray[np.uint64]:
     return key
 
 
-def _level(
-    data: NDArray[np.uint8], text: NDArray[np.uint8], n: int, lower: NDArray[np.float64], *, highest: bool
-) -> NDArray[np.float64]:
-    """Probabilities of each byte of ``text`` at order n, given those at order n - 1."""
+def _level(data: NDArray[np.uint8], text: NDArray[np.uint8], n: int, *, highest: bool) -> Level:
+    """Order n of each byte of ``text``."""
     if highest:
         grams, counts = np.unique(_keys(data, n)[n - 1 :], return_counts=True)
     else:
@@ -64,7 +78,7 @@ def _level(
     total = np.where(known, totals[context], 1)
     kept = np.where(seen, np.maximum(counts[gram] - discount, 0.0), 0.0) / total
     spare = np.where(known, discount * kinds[context] / total, 1.0)
-    return kept + spare * lower
+    return kept, spare
 
 
 def _find(table: NDArray[np.uint64], wanted: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

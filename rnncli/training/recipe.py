@@ -38,6 +38,13 @@ LEARNED_AFTER, MOST_WORDS = 1.0, 20_000
 """Times that a word must come in what a run reads to be worth a token, and the most words for a processor, where the
 softmax of sampling and of scoring is over all of them."""
 
+MUCH_SPELLED, IN_A_MEGABYTE = 0.12, 0.3
+"""More tokens that words make, where rare ones are spelled, than pieces of words do, from which the pieces are better:
+in German, Hungarian and Russian, whose words have many forms. A shorter text teaches pieces less
+(tests/bench/RESULTS.md)."""
+IN_PIECES_UP_TO = 5e5
+"""Characters of a text for each pass over it up to which they are: read oftener, pieces are learned by heart sooner."""
+
 
 def make_plan(facts: CorpusFacts, machine: Machine, given: Mapping[str, Any], *, kept: Collection[str] = ()) -> Plan:
     """The plan for a corpus. ``given``: field names of the config classes -> what the user said.
@@ -138,7 +145,7 @@ def _share(choose: Chooser, facts: CorpusFacts, seconds: float, most: float) -> 
 
 def _text(choose: Chooser, facts: CorpusFacts, machine: Machine, seconds: float, share: float) -> tuple[float, int]:
     """Choose the tokenizer; return the training text's tokens and the vocabulary's size, both estimated."""
-    kind = choose("kind", "hybrid", "words as wholes, rare ones spelled: nothing is unknown", name="tokenizer")
+    kind = choose("kind", *_kind(facts, machine, seconds), name="tokenizer")
     chars = max(1.0, facts.chars * share)
     words, why = _words(kind, facts, machine, chars, seconds)
     if kind in ("char", "byte"):
@@ -156,14 +163,41 @@ def _text(choose: Chooser, facts: CorpusFacts, machine: Machine, seconds: float,
     return _tokens(kind, facts, chars, words), size[kind]
 
 
+def _kind(facts: CorpusFacts, machine: Machine, seconds: float) -> tuple[str, str]:
+    """The tokenizer, and why."""
+    words = min(MOST_WORDS, words_that_come(facts.repeats, often_enough(facts.chars)))
+    spelled, in_pieces = (_tokens(kind, facts, 1.0, words) for kind in ("hybrid", "bpe"))
+    more = spelled / in_pieces - 1
+    many_forms = not _hardly_repeats(facts) and more >= max(MUCH_SPELLED, IN_A_MEGABYTE * 1e6 / facts.chars)
+    new = _passes(facts, machine, seconds) < facts.chars / IN_PIECES_UP_TO
+    if not (many_forms and new and machine.kind == "cpu"):  # on a GPU it was not measured
+        return "hybrid", "words as wholes, rare ones spelled: nothing is unknown"
+    return "bpe", f"its words have many forms: rare ones spelled, it would be {more:.0%} more tokens"
+
+
+def _power(machine: Machine) -> float:
+    """How fast it learns, in processor cores of twice the usual speed."""
+    return 100.0 if machine.kind == "cuda" else machine.threads * (0.5 if machine.fast_bf16 else 0.2)
+
+
+def _passes(facts: CorpusFacts, machine: Machine, seconds: float) -> float:
+    """How often a text is read in the time, about: before anything is chosen that tells it better."""
+    return CHARS_READ * _power(machine) * seconds / max(1, facts.chars)
+
+
+def _hardly_repeats(facts: CorpusFacts) -> bool:
+    """Whether there is no use in words: of names, of what is written without spaces."""
+    repeated = 1 - facts.distinct_words / max(1, facts.sampled_words)
+    return repeated < 0.3 or facts.words < 0.02 * facts.chars
+
+
 def _words(kind: str, facts: CorpusFacts, machine: Machine, chars: float, seconds: float) -> tuple[int, str]:
     """How many words, or pieces of them, are tokens, and why."""
-    power = 100.0 if machine.kind == "cuda" else machine.threads * (0.5 if machine.fast_bf16 else 0.2)
-    words = min(3000 * (chars / 1e6) ** 0.45, 600 * (power * seconds) ** 0.5)
+    words = min(3000 * (chars / 1e6) ** 0.45, 600 * (_power(machine) * seconds) ** 0.5)
     words = round(min(30_000, max(100, words)))
     why = "grows with the text and the time: a large softmax is slow"
     least, spelled = often_enough(facts.chars), "are better spelled"
-    read = CHARS_READ * power * seconds / max(1, facts.chars)
+    read = _passes(facts, machine, seconds)
     if machine.kind == "cpu" and LEARNED_AFTER / read > least:
         least, spelled = LEARNED_AFTER / read, "are not learned in the time"
     common = words_that_come(facts.repeats, least)
@@ -173,8 +207,7 @@ def _words(kind: str, facts: CorpusFacts, machine: Machine, chars: float, second
         return max(400, words), "total; " + why
     if kind == "word":
         return round(min(50_000, max(1000, 10 * words))), why
-    repeated = 1 - facts.distinct_words / max(1, facts.sampled_words)
-    if repeated < 0.3 or facts.words < 0.02 * facts.chars:
+    if _hardly_repeats(facts):
         return 0, "words hardly repeat here, characters do"
     if machine.kind == "cpu":  # where a step's softmax is not over all of them
         words, why = MOST_WORDS, "more would make sampling and scoring slow"

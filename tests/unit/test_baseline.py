@@ -59,3 +59,10 @@ def test_more_context_helps_and_only_the_end_of_a_long_text_is_counted(monkeypat
     assert figures == sorted(figures, reverse=True)
     monkeypatch.setattr("rnncli.training.baseline.MOST_BYTES", 10)
     assert ngram_bits_per_byte(TRAIN, b"abc") == ngram_bits_per_byte(TRAIN[-10:], b"abc")
+
+
+def test_two_orders_at_once_come_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    orders = range(1, 8)
+    one_by_one = [ngram_bits_per_byte(TRAIN, b"the dog sat", order) for order in orders]
+    monkeypatch.setattr("rnncli.training.baseline.AT_ONCE", 1)
+    assert [ngram_bits_per_byte(TRAIN, b"the dog sat", order) for order in orders] == one_by_one

@@ -21,7 +21,7 @@ from rnncli.config import (
 )
 from rnncli.device import Machine
 from rnncli.errors import ConfigError, DeviceError
-from rnncli.text.coverage import TIMES, often_enough, words_that_come
+from rnncli.text.coverage import TIMES, often_enough, tokens_a_char, words_that_come
 from rnncli.text.survey import CorpusFacts
 from rnncli.training.memory import memory_needed
 from rnncli.training.pace import (
@@ -44,6 +44,8 @@ GPU = dataclasses.replace(MACHINE, kind="cuda", threads=16, fast_bf16=True, fast
 
 PROSE = (1.0, 0.71, 0.66, 0.59, 0.53, 0.45, 0.39, 0.33, 0.31, 0.3, 0.29, 0.29, 0.27)
 """Tokens a character, as in a megabyte of plays."""
+GERMAN = (1.0, 0.816, 0.767, 0.71, 0.648, 0.581, 0.511, 0.442, 0.377, 0.341, 0.341, 0.341, 0.25)
+"""The same of eight megabytes of them in German."""
 
 
 def facts(chars: int = 1_000_000, **changes: Any) -> CorpusFacts:
@@ -322,6 +324,28 @@ def test_a_long_text_has_as_many_words_as_can_be_learned_in_the_time() -> None:
     assert make_plan(facts(10**9), FAST, {"minutes": 600}).tokenizer.vocab_size == MOST_WORDS
     slow = dataclasses.replace(MACHINE, threads=1, fast_bf16=False)
     assert make_plan(facts(9 * 10**6), slow, {"minutes": 0.3}).tokenizer.vocab_size < found[0.3].tokenizer.vocab_size
+
+
+def test_words_of_many_forms_are_tokens_in_pieces_where_the_text_is_long_and_new() -> None:
+    words = words_that_come(repeats(8 * 10**6), often_enough(8e6))
+    spelled = tokens_a_char(GERMAN, words)
+    more = spelled / (GERMAN[-1] + (spelled - GERMAN[-1]) / 2) - 1
+    assert 0.2 < more < 0.25
+    times = (0.1, 1, 5, 20, 40, 600)
+    for chars, coverage, kinds in (
+        (8 * 10**6, GERMAN, ["bpe"] * 4 + ["hybrid"] * 2),  # 16 passes: 24 minutes of 9e4 characters a second
+        (7 * 10**5, GERMAN, ["hybrid"] * 6),
+        (8 * 10**6, PROSE, ["hybrid"] * 6),
+        (10**9, PROSE, ["hybrid"] * 6),
+    ):
+        of = facts(chars, coverage=coverage)
+        assert [make_plan(of, FAST, {"minutes": minutes}).tokenizer.kind for minutes in times] == kinds
+        assert make_plan(of, FAST, {"kind": "char"}).tokenizer.kind == "char"
+        assert make_plan(of, GPU, {}).tokenizer.kind == "hybrid"
+    many = [s.why for s in make_plan(facts(8 * 10**6, coverage=GERMAN), FAST, {}).settings if s.name == "tokenizer"]
+    assert many == [f"its words have many forms: rare ones spelled, it would be {more:.0%} more tokens"]
+    assert make_plan(names(10**6), FAST, {}).tokenizer.kind == "hybrid"
+    assert make_plan(facts(8 * 10**6, coverage=()), FAST, {}).tokenizer.kind == "hybrid"
 
 
 def test_a_long_text_has_as_many_pieces_of_words_as_words_can_be_learned_in_the_time() -> None:
