@@ -43,12 +43,12 @@ tokens in the vocabulary each takes twice the time of one that is trained on."""
 MEASURE_SHARE, FEWEST_MEASURED = 0.08, 20_000
 """Of the time, for the last look: where the whole validation text would take longer, a part is read, of so many tokens
 at least."""
-FEWEST_SAMPLED, MOST_SAMPLED, SAMPLE_SHARE = 2048, 16384, 0.02
+FEWEST_SAMPLED, MOST_SAMPLED, SAMPLE_SHARE = 2048, 16384, 0.01
 """Tokens of the training text that are read at the end, for comparison, and their share of the time where those take
 longer."""
 END_SECONDS = 1.5
 """What comes at the end besides, at most: the last save, the model read again, the card."""
-PROBE_SHARE, PROBES = 0.002, 3
+PROBE_SHARE, PROBES = 0.001, 3
 """Of the time, for finding out between two looks how fast the machine is, and how often that is tried."""
 
 
@@ -215,7 +215,7 @@ class Leg:
         if self.trainer.total_steps is not None or self.setup.machine.kind != "cpu" or most == 1:
             return
         rows = 4
-        some, newline = self.prepared.ids[: 64 * rows], self.prepared.tokenizer.newline_id
+        some, newline = self.prepared.ids[: 16 * rows], self.prepared.tokenizer.newline_id
         spent = dict.fromkeys((most, 1), 0.0)
         for _ in range(3):
             for threads in spent:

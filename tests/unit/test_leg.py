@@ -74,19 +74,19 @@ def test_one_bad_moment_does_not_end_a_training_early(monkeypatch: pytest.Monkey
     leg.trainer = SimpleNamespace(shadow=None, job=SimpleNamespace(unit="stream", model=SimpleNamespace(cell="lstm")))
     leg.prepared = SimpleNamespace(valid_ids=np.zeros(800, np.int64), tokenizer=SimpleNamespace(newline_id=0))
     leg._eval_speed = np.inf
-    calm = leg._reserve(1000.0)
+    calm = leg._reserve(2000.0)
     rows = whole_rows(800, "lstm")
     assert leg._sampled == MOST_SAMPLED
     assert calm == pytest.approx(END_SECONDS + 1.2 * 0.01 * (800 + rows * WARMUP + MOST_SAMPLED))
     for moments in ([0.03, 0.01, 0.01], [0.01, 0.03, 0.01], [0.01, 0.01, 0.03]):
         pace[:] = moments
-        assert leg._reserve(1000.0) == pytest.approx(calm)
+        assert leg._reserve(2000.0) == pytest.approx(calm)
     # A machine that has slowed down is another matter.
     pace[:] = [0.02]
-    assert leg._reserve(1000.0) == pytest.approx(
+    assert leg._reserve(2000.0) == pytest.approx(
         END_SECONDS + 2 * (calm - END_SECONDS) - 0.024 * (MOST_SAMPLED - 12_500)
     )
-    assert leg._sampled == 12_500  # which take 250 seconds, 0.02 of 12,500
+    assert leg._sampled == 12_500  # which take 250 seconds, 0.01 of 25,000
 
 
 def test_looks_at_the_validation_text_fit_the_time_and_stay_the_same(tiny_corpus: Path, tmp_path: Path) -> None:
