@@ -168,7 +168,8 @@ def _kind(facts: CorpusFacts, machine: Machine, seconds: float) -> tuple[str, st
     words = min(MOST_WORDS, words_that_come(facts.repeats, often_enough(facts.chars)))
     spelled, in_pieces = (_tokens(kind, facts, 1.0, words) for kind in ("hybrid", "bpe"))
     more = spelled / in_pieces - 1
-    many_forms = not _hardly_repeats(facts) and more >= max(MUCH_SPELLED, IN_A_MEGABYTE * 1e6 / facts.chars)
+    enough = max(MUCH_SPELLED, IN_A_MEGABYTE * 1e6 / max(1, facts.chars))
+    many_forms = more >= enough and not _hardly_repeats(facts)
     new = _passes(facts, machine, seconds) < facts.chars / IN_PIECES_UP_TO
     if not (many_forms and new and machine.kind == "cpu"):  # on a GPU it was not measured
         return "hybrid", "words as wholes, rare ones spelled: nothing is unknown"
@@ -176,7 +177,7 @@ def _kind(facts: CorpusFacts, machine: Machine, seconds: float) -> tuple[str, st
 
 
 def _power(machine: Machine) -> float:
-    """How fast it learns, in processor cores of twice the usual speed."""
+    """How fast it learns, by what two cores with bfloat16 do."""
     return 100.0 if machine.kind == "cuda" else machine.threads * (0.5 if machine.fast_bf16 else 0.2)
 
 
