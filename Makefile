@@ -1,4 +1,4 @@
-# make demo: install, train on real text for a minute, sample the model, score a sentence with it
+# make demo: install, train the starter on real text for a minute, sample the model, score a sentence with it
 # make test: install, then every check there is
 # make test-tui: the terminal app in more sizes, with longer texts and walks
 # make torture: kills, harmed files, hostile text and numbers, many thousand times (SECURITY.md), in under 25 minutes
@@ -19,9 +19,9 @@ PROSE  := corpora/stories-en.txt corpora/dialogue-en.txt corpora/howto-en.txt
 .PHONY: demo test test-tui torture check unit snapshots help starter pictures locks clean
 
 demo: $(READY)
-	$(BIN)/rnncli train $(PROSE) --minutes 1 --name demo --overwrite
+	$(BIN)/rnncli train $(PROSE) --from starter --minutes 1 --name demo --overwrite
 	@echo
-	$(BIN)/rnncli sample -m demo -n 120 --seed 1 "The old woman"
+	$(BIN)/rnncli sample -m demo -n 120 --seed 1 --temperature 0.7 "The old woman"
 	@echo
 	echo "The old woman opened the door and looked at the sea." | $(BIN)/rnncli score -m demo
 	echo "Door the woman old looked sea the opened at and the." | $(BIN)/rnncli score -m demo --no-header

@@ -31,6 +31,9 @@ LONG = 0.9999
 FINAL_RATE, FINAL_RATE_BY_HEART, FINAL_RATE_OF_MANY = 0.1, 0.3, 1.0
 """Of the peak, at the end, where weights are averaged: of a text read a few times, of one that may be learned by heart,
 where a falling rate is what learns it, and of one for which there is very much time (tests/bench/RESULTS.md)."""
+KEPT_RATE, KEPT_PASSES = 0.1, 15.0
+"""For a network that has learned already and goes on with another text: its rate, of a fresh one's, and passes from
+which it needs as much dropout. Before, units that are dropped so often lose what it knows (tests/bench/RESULTS.md)."""
 WINDOW_ON_GPU, WINDOW_OF_MANY = 96, 64
 """Tokens of a window there, and of one of very many rows."""
 
@@ -41,8 +44,9 @@ def choose_dropout(choose: Chooser, passes: float, weights_a_token: float) -> fl
     Returns the chances that each weight has to learn the text by heart.
     """
     chances = passes * weights_a_token
-    much = by_heart(chances)
-    more = still_more(chances) if choose.values["layers"] > 1 else 0.0  # of one it was not measured
+    fresh = min(1.0, max(0.5, passes / KEPT_PASSES)) if choose.kept else 1.0
+    much = fresh * by_heart(chances)
+    more = fresh * still_more(chances) if choose.values["layers"] > 1 else 0.0  # of one it was not measured
     why = "many passes"
     if "steps" not in choose.given:
         why = f"{weights_a_token:.2g} weights a token see the text {passes:.2g} times"
@@ -96,7 +100,7 @@ def _optimizer(choose: Chooser, tokens: float, steps: float, passes: float, chan
     peak = peak_rate(hidden, steps_that_count(steps, chances), tokens if layers > 1 else None) if adam else 20.0
     why = "wider networks and longer runs want less" if adam else "plain SGD wants much"
     if choose.kept:
-        peak, why = 0.3 * peak, "the weights know something already: the full rate would forget it"
+        peak, why = KEPT_RATE * peak, "the weights know something already: the full rate would forget it"
     choose("learning_rate", peak, why)
     why = "ends just when the budget does" if adam else "falls where validation stands still"
     falls = choose("schedule", "cosine" if adam else "plateau", why) in ("cosine", "linear")

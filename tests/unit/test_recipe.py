@@ -244,6 +244,15 @@ def test_text_that_is_seen_often_is_dropped_more() -> None:
     assert often.recurrent_dropout > seldom.recurrent_dropout
 
 
+def test_a_network_that_knows_something_learns_gently_and_drops_less_until_the_text_is_known() -> None:
+    given = {"hidden_size": 512, "embedding_size": 256, "layers": 1, "vocab_size": 3000, "kind": "hybrid"}
+    for epochs, share in ((6, 0.5), (12, 0.8), (15, 1.0), (40, 1.0)):
+        fresh, kept = (make_plan(facts(200_000), FAST, {**given, "epochs": epochs}, kept=k) for k in ((), given))
+        assert fresh.model.dropout == 0.45  # it could learn the text by heart
+        assert kept.model.dropout == pytest.approx(share * fresh.model.dropout, abs=0.006)
+        assert kept.train.learning_rate == pytest.approx(0.1 * fresh.train.learning_rate, rel=0.02)
+
+
 def test_words_share_what_they_learn_where_a_text_of_words_is_read_again() -> None:
     def shares(chars: int, **given: Any) -> bool:
         return make_plan(facts(chars), FAST, given).train.share_spelling
