@@ -21,6 +21,9 @@ MOST_BYTES = 4_000_000
 AT_ONCE = 500_000
 """Bytes from which two orders are counted at once: sorting lets other threads run."""
 
+Level: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Of each byte: what an order says by itself, and how much of it what the order below says is worth."""
+
 
 def ngram_bits_per_byte(train: bytes, valid: bytes, order: int = ORDER) -> float:
     """Bits per byte of ``valid`` under an n-gram model of ``train`` with one discount an order.
@@ -38,17 +41,18 @@ def ngram_bits_per_byte(train: bytes, valid: bytes, order: int = ORDER) -> float
     return float(-np.log(probability).sum() / LN2 / len(text))
 
 
-Level: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""Of each byte: what an order says by itself, and how much of it what the order below says is worth."""
-
-
 def _levels(data: NDArray[np.uint8], text: NDArray[np.uint8], orders: int) -> Iterator[Level]:
     """Those of order 1 and up."""
+
+    def level(n: int) -> Level:
+        return _level(data, text, n, highest=n == orders)
+
+    numbers = range(1, orders + 1)
     if len(data) < AT_ONCE:  # and no thread, which where memory ends would be waited for in vain (see write_ids)
-        yield from (_level(data, text, n, highest=n == orders) for n in range(1, orders + 1))
+        yield from map(level, numbers)
         return
     with ThreadPoolExecutor(2) as pool:
-        yield from pool.map(lambda n: _level(data, text, n, highest=n == orders), range(1, orders + 1))
+        yield from pool.map(level, numbers)
 
 
 def _keys(data: NDArray[np.uint8], n: int) -> NDArray[np.uint64]:
