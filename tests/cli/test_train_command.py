@@ -241,6 +241,12 @@ def test_the_plan_is_aligned_and_wraps_its_reasons() -> None:
         "                            too",
         "vocabulary  3,000 words 字",
     ]
+    wide = Setting(name="recurrent dropout", value="all but the last tenth", why="it could be learned by heart")
+    assert plan_table([wide], color=False, columns=60).splitlines() == [
+        "recurrent dropout  all but the last tenth",
+        " " * 35 + "it could be learned by",
+        " " * 35 + "heart",
+    ]
     long = Setting(name="corpus", value="x" * 50, why="it is long")
     assert plan_table([long], color=False, columns=70).splitlines()[1].strip() == "it is long"
 
